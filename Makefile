@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# make               the commands
+# make check         every test; T=unit, T=sim, T=vm or T=NAME for some. Installs what it needs (as root)
+# make demo          smart idle poll at work in a VM. Installs what it needs (as root)
+# make bench-check   every figure that was aimed at: target, value, verdict
+# make modules       the kernel modules for KERNELDIR
+# make install       commands, helpers, man pages; PREFIX and DESTDIR as usual
+# make dkms-install  the guest's modules through DKMS
+# make style         formatting, SPDX lines, man pages
+# V=1 shows the commands.
+
+VERSION    := 0.1.0
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+KERNELDIR  ?= /lib/modules/$(shell uname -r)/build
+DKMS       ?= dkms
+T          ?=
+
+BINDIR     := $(PREFIX)/bin
+LIBEXECDIR := $(PREFIX)/libexec/isolat
+MANDIR     := $(PREFIX)/share/man
+COMPDIR    := $(PREFIX)/share/bash-completion/completions
+B          := build
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(2);
+MAKEFLAGS += --no-print-directory
+endif
+
+WARN       := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-result
+PKG_LIBS   := jansson libarchive libkmod
+pkg_cflags  = $(shell pkg-config --cflags $(PKG_LIBS))
+pkg_libs    = $(shell pkg-config --libs $(PKG_LIBS))
+ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
+	      -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"' -Iinclude -Itools -Ibench -Ibench/microvm -Iguest $(pkg_cflags) $(CFLAGS)
+
+# ---- What is built from what -------------------------------------------------------------------------------------
+
+# The launcher, as a library for isolat, its own command and the tests.
+MICROVM_SRC := $(addprefix bench/microvm/,accel.c host_root.c image.c kernel.c microvm.c qemu.c qmp.c spawn.c)
+RDT_EMU_SRC := $(wildcard bench/microvm/rdt_emu*.c) bench/microvm/rdt_state.c
+TOOLS_SRC   := $(filter-out tools/isolat.c,$(wildcard tools/*.c))
+BENCH_SRC   := $(filter-out bench/idle_guest.c,$(wildcard bench/*.c))
+GUEST_SRC   := guest/idle_predictor.c
+
+LIB_SRC     := $(MICROVM_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
+LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
+
+PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state
+HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest
+MAN_PAGES   := $(wildcard docs/*.[1-8])
+
+.DELETE_ON_ERROR:
+.PHONY: all check check-built demo demo-built bench-check kernels modules install uninstall dkms-install style clean deps
+
+all: $(PROGRAMS) $(HELPERS)
+
+deps:
+	$(Q)./.ci/install-packages
+
+$(B)/obj/%.o: %.c | $(B)/have-libpqos
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# libpqos ships no .pc file: see whether its header and library are there.
+$(B)/have-libpqos:
+	@mkdir -p $(B)
+	@printf '#include <pqos.h>\nint main(void) { return pqos_fini(); }\n' | \
+		$(CC) -x c - -lpqos -o $@ 2>/dev/null || \
+		{ echo 'isolat: no libpqos (pqos.h, -lpqos): install the package intel-cmt-cat' >&2; exit 3; }
+
+$(B)/libisolat.a: $(LIB_OBJ)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/isolat: $(B)/obj/tools/isolat.o $(B)/libisolat.a
+$(B)/isolat-microvm: $(B)/obj/bench/microvm/main.o $(B)/libisolat.a
+$(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
+$(PROGRAMS):
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
+
+# Programs that run inside micro-VMs are static: nothing else is there.
+$(B)/isolat-init: bench/microvm/init.c bench/microvm/init_scan.c bench/microvm/init_scan.h bench/microvm/microvm.h
+	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^)
+
+GUEST_LIB := bench/microvm/guest.c bench/microvm/guest.h
+$(B)/idle-bench-guest: bench/idle_guest.c bench/idle_trace.c bench/idle_trace.h bench/microvm/microvm.h $(GUEST_LIB)
+	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
+
+$(B)/%.so: bench/microvm/%.c
+	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^) -ldl -lpthread
+
+$(B)/kvm_halt_poll.so: CFLAGS += -fvisibility=default
+$(B)/rdt_emu.so: $(RDT_EMU_SRC) $(wildcard bench/microvm/rdt_*.h)
+
+# ---- Kernels and modules ------------------------------------------------------------------------------------------
+
+KERNELS := 6.1 6.12
+
+kernels: $(KERNELS:%=$(B)/kernels/%/complete)
+$(B)/kernels/%/complete: bench/microvm/fetch-kernel.sh
+	$(call say,FETCH,$*)bench/microvm/fetch-kernel.sh $* $(B)/kernels/$* && touch $@
+
+GUEST_MODULE_SRC := $(wildcard guest/*.c guest/*.h) guest/Kbuild
+TEST_MODULE_SRC  := $(wildcard tests/vm/modules/*.c) tests/vm/modules/Kbuild
+
+# Kbuild writes beside its sources, so each kernel gets a copy of them.
+define module_rule
+$(B)/$(1)/$(2)/built: $(3) | $(B)/kernels/$(2)/complete
+	$$(call say,MODULE,$(1)/$(2))mkdir -p $$(@D) && cp -u $(3) $$(@D) && \
+		$$(MAKE) -s -C $(B)/kernels/$(2)/headers M=$$(abspath $$(@D)) W=1 modules 2> $$(@D)/log || \
+		{ cat $$(@D)/log >&2; exit 1; }
+	$(Q)touch $$@
+endef
+$(foreach k,$(KERNELS),$(eval $(call module_rule,guest,$(k),$(GUEST_MODULE_SRC))))
+$(foreach k,$(KERNELS),$(eval $(call module_rule,tests/vm/modules,$(k),$(TEST_MODULE_SRC))))
+
+MODULES_BUILT := $(foreach k,$(KERNELS),$(B)/guest/$(k)/built $(B)/tests/vm/modules/$(k)/built)
+
+modules:
+	$(Q)$(MAKE) -C $(KERNELDIR) M=$(abspath guest) modules
+
+# ---- Tests --------------------------------------------------------------------------------------------------------
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs) $(shell pkg-config --libs cmocka)
+
+$(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
+
+# What runs inside the test VMs.
+VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests/vm/cases/*.c))
+$(B)/tests/vm/cases/%: tests/vm/cases/%.c tests/vm/cases/check.h $(GUEST_LIB)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
+
+TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/cache) ISOLAT_BUILD=$(abspath $(B))
+
+check: deps
+	$(Q)$(MAKE) check-built
+check-built: all $(UNIT_TESTS) $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
+	$(Q)$(TEST_ENV) tests/run.sh $(T)
+
+demo: deps
+	$(Q)$(MAKE) demo-built
+demo-built: all $(MODULES_BUILT)
+	$(Q)$(TEST_ENV) bench/demo.sh
+
+bench-check: deps
+	$(Q)$(MAKE) all $(MODULES_BUILT)
+	$(Q)$(TEST_ENV) bench/bench-check.sh
+
+style: deps
+	$(Q)tests/style.sh
+
+# ---- Installation -------------------------------------------------------------------------------------------------
+
+install: all
+	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(COMPDIR)
+	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(Q)install -m 755 $(HELPERS) bench/microvm/fetch-kernel.sh $(DESTDIR)$(LIBEXECDIR)
+	$(Q)for page in $(MAN_PAGES); do install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	$(Q)install -m 644 tools/completion/isolat.bash $(DESTDIR)$(COMPDIR)/isolat
+
+uninstall:
+	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR)
+	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(COMPDIR)/isolat
+	$(Q)for page in $(notdir $(MAN_PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+dkms-install:
+	$(Q)install -d $(DESTDIR)/usr/src/isolat-guest-$(VERSION)
+	$(Q)install -m 644 $(GUEST_MODULE_SRC) guest/dkms.conf $(DESTDIR)/usr/src/isolat-guest-$(VERSION)
+	$(Q)$(DKMS) install isolat-guest/$(VERSION)
+
+clean:
+	$(Q)rm -rf $(filter-out $(B)/kernels $(B)/cache,$(wildcard $(B)/*))
+
+-include $(shell [ -d $(B)/obj ] && find $(B)/obj -name '*.d')

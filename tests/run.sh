@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# run.sh [unit|sim|vm|NAME]: every test program, counted. Each speaks TAP: "ok N - NAME", "not ok N - NAME", with
+# "# SKIP REASON" behind a skipped one. Ends in "N passed, N failed, N skipped", and in failure if anything failed, if
+# a program died, or if nothing ran at all.
+set -u
+cd "$(dirname "$0")/.."
+build=${ISOLAT_BUILD:-build}
+what=${1:-}
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+
+# run TITLE COMMAND...: shows the output and keeps its TAP lines. A program that fails without saying "not ok" counts.
+run() {
+	title=$1
+	shift
+	echo "== $title"
+	{ "$@" 2>&1; echo "status $?"; } | sed -u "s,^\(ok\|not ok\) ,&$title: ," | tee -a "$results" | grep -v '^status '
+	status=$(sed -n 's/^status //p' "$results" | tail -n 1)
+	if [ "$status" != 0 ] && ! grep -q "^not ok $title: " "$results"; then
+		echo "not ok $title: ended with status $status" | tee -a "$results"
+	fi
+}
+
+wanted() { # GROUP NAME
+	case $what in
+	''|"$1"|"$2") return 0 ;;
+	esac
+	return 1
+}
+
+for test in tests/unit/test_*.c; do
+	name=$(basename "$test" .c)
+	wanted unit "$name" && run "$name" env CMOCKA_MESSAGE_OUTPUT=TAP "$build/tests/unit/$name"
+done
+for test in tests/unit/test_*.sh; do
+	name=$(basename "$test" .sh)
+	wanted unit "$name" && run "$name" "$test" "$build/isolat"
+done
+case $what in
+unit|sim|test_*) ;;
+*)	run vm "$build/tests/vm/run" tests/vm/matrix "$what" ;;
+esac
+
+passed=$(grep '^ok ' "$results" | grep -vc '# SKIP')
+failed=$(grep -c '^not ok ' "$results")
+skipped=$(grep '^ok ' "$results" | grep -c '# SKIP')
+retried=$(grep -c '^# retried: ' "$results")
+echo
+grep '^not ok ' "$results"
+grep '^ok .*# SKIP' "$results"
+[ "$retried" = 0 ] || echo "$retried VM(s) gave no answer and were started once more"
+if [ $((passed + failed + skipped)) = 0 ]; then
+	echo "no test is called '$what'"
+	failed=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Runs the VM tests of a matrix file and reports in TAP.
+ *
+ * usage: run MATRIX [NAME-OR-GROUP]
+ *
+ * ISOLAT_BUILD is the build folder: our modules are in guest/KERNEL and tests/vm/modules/KERNEL below it, programs in
+ * tests/vm/cases, consoles go to logs. A VM that gives no answer within its time is tried once more, and that is said.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "microvm.h"
+#include "rdt_state.h"
+
+#define MAX_WORDS 64
+#define SKIPPED	  77
+
+struct test {
+	char *text; /* what the strings below point into */
+	const char *name, *kernels, *groups;
+	struct microvm_config config;
+	char *append;
+	struct microvm_file files[MAX_WORDS];
+	struct microvm_module modules[MAX_WORDS];
+	const char *argv[MAX_WORDS + 1];
+	const char *masks[MAX_WORDS];
+	const char *places[MAX_WORDS];
+	size_t n_masks, n_places;
+	bool is_case;
+};
+
+static unsigned int count;
+static unsigned int failures;
+
+static const char *build_dir(void)
+{
+	const char *dir = getenv("ISOLAT_BUILD");
+
+	return dir && *dir ? dir : "build";
+}
+
+__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fprintf(stderr, "tests/vm/run: ");
+	vfprintf(stderr, format, ap);
+	fprintf(stderr, "\n");
+	va_end(ap);
+	exit(ISOLAT_USAGE);
+}
+
+static char *format_string(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *format_string(const char *format, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(&text, format, ap) < 0)
+		abort();
+	va_end(ap);
+	return text;
+}
+
+/* ---- Reading the matrix ---- */
+
+static bool value_of(const char *word, const char *key, const char **value)
+{
+	size_t length = strlen(key);
+
+	if (strncmp(word, key, length) || word[length] != '=')
+		return false;
+	*value = word + length + 1;
+	return true;
+}
+
+static void parse_option(struct test *t, const char *word)
+{
+	struct microvm_config *c = &t->config;
+	const char *value;
+
+	if (!strcmp(word, "case"))
+		t->is_case = true;
+	else if (!strcmp(word, "leak-scan"))
+		c->leak_scan = true;
+	else if (!strcmp(word, "host"))
+		c->host_root = true;
+	else if (!strcmp(word, "nested"))
+		c->nested = true;
+	else if (!strcmp(word, "pc"))
+		c->acpi_pc = true;
+	else if (value_of(word, "rdt", &value))
+		c->rdt = !strcmp(value, "amd") ? MICROVM_RDT_AMD : MICROVM_RDT_INTEL;
+	else if (value_of(word, "sockets", &value))
+		c->sockets = atoi(value);
+	else if (value_of(word, "threads", &value))
+		c->threads = atoi(value);
+	else if (value_of(word, "nodes", &value))
+		c->nodes = atoi(value);
+	else if (value_of(word, "memory", &value))
+		c->memory_mib = atoi(value);
+	else if (value_of(word, "append", &value))
+		t->append = format_string("%s %s", t->append ? t->append : "", value);
+	else if (value_of(word, "program", &value))
+		t->files[c->n_files++] = (struct microvm_file){ .from = value, .libraries = true };
+	else if (value_of(word, "module", &value))
+		t->modules[c->n_modules++] = (struct microvm_module){ .name = value, .load = true };
+	else if (value_of(word, "place", &value))
+		t->places[t->n_places++] = value;
+	else if (value_of(word, "rdt-mask", &value))
+		t->masks[t->n_masks++] = value;
+	else
+		die("%s: unknown option %s", t->name, word);
+}
+
+static void parse_test(struct test *t, const char *line)
+{
+	char *save = NULL, *word;
+	size_t column = 0, n_args = 0;
+	bool program = false;
+
+	memset(t, 0, sizeof(*t));
+	t->text = strdup(line);
+	for (word = strtok_r(t->text, " \t\n", &save); word; word = strtok_r(NULL, " \t\n", &save)) {
+		if (program)
+			t->argv[n_args++] = word;
+		else if (column == 0)
+			t->name = word;
+		else if (column == 1)
+			t->kernels = word;
+		else if (column == 2)
+			t->config.vcpus = atoi(word);
+		else if (column == 3)
+			t->groups = word;
+		else if (column == 4)
+			t->config.timeout_s = atoi(word);
+		else if (!strcmp(word, "--"))
+			program = true;
+		else
+			parse_option(t, word);
+		column++;
+		if (n_args == MAX_WORDS || t->config.n_files == MAX_WORDS - 1)
+			die("%s: too many words", t->name);
+	}
+	if (!n_args || !t->config.vcpus || !t->config.timeout_s)
+		die("not a test: %s", line);
+}
+
+static bool in_list(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || at[-1] == ',') && (!at[length] || at[length] == ','))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct test *t, const char *what)
+{
+	return !what || !*what || !strcmp(what, "vm") || !strcmp(what, t->name) || in_list(t->groups, what);
+}
+
+/* ---- Running one ---- */
+
+/* Our own module @name for @kernel: one of the guest's, or one made for the tests. */
+static char *own_module(const char *kernel, const char *name)
+{
+	char *path = format_string("%s/guest/%s/%s.ko", build_dir(), kernel, name);
+
+	if (!access(path, R_OK))
+		return path;
+	free(path);
+	return format_string("%s/tests/vm/modules/%s/%s.ko", build_dir(), kernel, name);
+}
+
+static void complete_config(struct test *t, const char *kernel, char *console)
+{
+	struct microvm_config *c = &t->config;
+
+	c->kernel = kernel;
+	c->accel = MICROVM_ACCEL_TCG; /* counts are the same everywhere, and CI has nothing else */
+	c->append = t->append;
+	c->console = console;
+	for (size_t i = 0; i < t->n_places; i++)
+		t->modules[c->n_modules++] = (struct microvm_module){ .name = own_module(kernel, t->places[i]) };
+	if (t->is_case) {
+		const char *to = format_string("/isolat/%s", t->argv[0]);
+
+		t->files[c->n_files++] = (struct microvm_file){
+			.from = format_string("%s/tests/vm/cases/%s", build_dir(), t->argv[0]),
+			.to = to,
+		};
+		t->argv[0] = to;
+	}
+	c->files = t->files;
+	c->modules = t->modules;
+	c->argv = t->argv;
+	if (c->rdt != MICROVM_RDT_NONE)
+		c->rdt_state = memfd_create("isolat-rdt-state", MFD_CLOEXEC);
+}
+
+struct outcome {
+	int status;
+	bool hung;
+	unsigned int findings;
+	char last[512]; /* the program's last line */
+};
+
+static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_error *err)
+{
+	struct microvm_event event;
+	struct microvm *vm;
+	int rc;
+
+	memset(outcome, 0, sizeof(*outcome));
+	if (microvm_start(&t->config, &vm, err))
+		return -1;
+	while ((rc = microvm_next(vm, &event, err)) > 0) {
+		if (event.kind == MICROVM_EXIT)
+			outcome->status = event.status;
+		if (event.kind == MICROVM_EXIT || event.kind == MICROVM_BOOT)
+			continue;
+		if (event.kind == MICROVM_SPLAT || event.kind == MICROVM_LEAK)
+			outcome->findings++;
+		else
+			snprintf(outcome->last, sizeof(outcome->last), "%s", event.text);
+		printf("# %s%s\n",
+		       event.kind == MICROVM_SPLAT  ? "splat: "
+		       : event.kind == MICROVM_LEAK ? "leak: "
+						    : "",
+		       event.text);
+		fflush(stdout);
+	}
+	outcome->hung = microvm_timed_out(vm);
+	microvm_end(vm);
+	return rc;
+}
+
+/* ---- What the emulated RDT hardware must show in the end ---- */
+
+static bool mask_holds(const struct rdt_state *state, const char *want, char *why, size_t size)
+{
+	unsigned long domain, closid, mask;
+	unsigned long long found;
+
+	if (sscanf(want, "%lu:%lu=%lx", &domain, &closid, &mask) != 3 || domain >= RDT_MAX_L3 ||
+	    closid >= RDT_MAX_CLOSIDS)
+		die("cannot read rdt-mask=%s", want);
+	found = state->l3[domain].mask[closid];
+	snprintf(why, size, "L3 domain %lu class %lu holds mask %llx, not %lx", domain, closid, found, mask);
+	return found == mask;
+}
+
+static bool rdt_is_right(const struct test *t, char *why, size_t size)
+{
+	struct isolat_error err;
+	struct rdt_state *state;
+	char path[64];
+	bool right;
+
+	if (t->config.rdt == MICROVM_RDT_NONE)
+		return true;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->config.rdt_state);
+	state = rdt_state_open(path, 0, &err);
+	if (!state) {
+		snprintf(why, size, "the RDT emulation left no state: %s", err.reason);
+		return false;
+	}
+	right = state->active == 1 && !state->bad_writes;
+	if (!right)
+		snprintf(why, size,
+			 state->active == 1 ? "the kernel wrote a value that the hardware refuses"
+					    : "the RDT emulation was not active");
+	for (size_t i = 0; right && i < t->n_masks; i++)
+		right = mask_holds(state, t->masks[i], why, size);
+	rdt_state_close(state);
+	return right;
+}
+
+/* ---- Reporting ---- */
+
+static void report(bool ok, const char *name, const char *kernel, double seconds, const char *directive)
+{
+	failures += !ok;
+	printf("%s %u - %s/%s (%.1f s)%s\n", ok ? "ok" : "not ok", ++count, name, kernel, seconds, directive);
+	fflush(stdout);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void run_test(const char *line, const char *kernel)
+{
+	static struct test t;
+	struct outcome outcome;
+	struct isolat_error err = { 0 };
+	char why[1024] = "", skip[640] = "", *console;
+	double start = now();
+	int rc;
+
+	parse_test(&t, line);
+	console = format_string("%s/logs/%s-%s.console", build_dir(), t.name, kernel);
+	complete_config(&t, kernel, console);
+	rc = run_vm(&t, &outcome, &err);
+	if (rc < 0 && outcome.hung) {
+		printf("# retried: %s\n", err.reason);
+		rc = run_vm(&t, &outcome, &err);
+	}
+	if (rc < 0)
+		snprintf(why, sizeof(why), "%s %s: %s", err.what, err.object, err.reason);
+	else if (outcome.findings)
+		snprintf(why, sizeof(why), "the kernel complained or leaked");
+	else if (outcome.status == SKIPPED)
+		snprintf(skip, sizeof(skip), " # SKIP %s", outcome.last);
+	else if (outcome.status)
+		snprintf(why, sizeof(why), "status %d", outcome.status);
+	else
+		rdt_is_right(&t, why, sizeof(why));
+	if (why[0])
+		printf("# %s\n# its console is in %s\n", why, console);
+	report(!why[0], t.name, kernel, now() - start, skip);
+	if (t.config.rdt_state)
+		close(t.config.rdt_state);
+	free(console);
+	free(t.append);
+	free(t.text);
+}
+
+int main(int argc, char **argv)
+{
+	static char line[4096], kernels[256];
+	struct test t;
+	FILE *matrix;
+
+	if (argc < 2)
+		die("usage: run MATRIX [NAME-OR-GROUP]");
+	matrix = fopen(argv[1], "re");
+	if (!matrix)
+		die("%s: %s", argv[1], strerror(errno));
+	snprintf(line, sizeof(line), "%s/logs", build_dir());
+	mkdir(line, 0755);
+	while (fgets(line, sizeof(line), matrix)) {
+		char *save = NULL;
+
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		parse_test(&t, line);
+		if (is_wanted(&t, argc > 2 ? argv[2] : NULL)) {
+			snprintf(kernels, sizeof(kernels), "%s", t.kernels);
+			for (char *k = strtok_r(kernels, ",", &save); k; k = strtok_r(NULL, ",", &save))
+				run_test(line, k);
+		}
+		free(t.append);
+		free(t.text);
+	}
+	fclose(matrix);
+	printf("1..%u\n", count);
+	return failures ? ISOLAT_FAILED : ISOLAT_OK;
+}

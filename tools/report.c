@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define MAX_OPTIONS 64
+#define HELP_INDENT 26
+
+static bool is_utf8(const char *text)
+{
+	json_t *probe = json_string(text);
+	bool valid = probe != NULL;
+
+	json_decref(probe);
+	return valid;
+}
+
+void report_clean(char *text)
+{
+	bool utf8 = is_utf8(text);
+
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		/* In UTF-8, C2 80 to C2 9F are control characters too: some terminals obey them. */
+		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+
+		if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !utf8)) {
+			*c = '?';
+		} else if (c1) {
+			*c++ = '?';
+			*c = '?';
+		}
+	}
+}
+
+json_t *report_string(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *string;
+
+	if (!copy)
+		return NULL;
+	report_clean(copy);
+	string = json_string(copy);
+	free(copy);
+	return string;
+}
+
+static void print_error_line(const struct isolat_error *err)
+{
+	char line[sizeof(*err) + 16];
+	bool object = err->object[0], hint = err->hint[0];
+
+	snprintf(line, sizeof(line), "isolat: %s%s%s: %s%s%s%s", err->what, object ? " " : "", err->object, err->reason,
+		 hint ? " (" : "", err->hint, hint ? ")" : "");
+	report_clean(line);
+	fprintf(stderr, "%s\n", line);
+}
+
+int report_error(const struct isolat_error *err, bool json)
+{
+	json_t *doc = NULL;
+
+	if (json)
+		doc = json_pack("{s:{s:i, s:o, s:o, s:o, s:o}}", "error", "code", (int)err->code, "what",
+				report_string(err->what), "object", report_string(err->object), "reason",
+				report_string(err->reason), "hint", report_string(err->hint));
+	if (doc)
+		report_json(doc);
+	else
+		print_error_line(err);
+	return err->code;
+}
+
+int report_json(json_t *doc)
+{
+	struct isolat_error err;
+
+	if (!doc) {
+		isolat_fail(&err, ISOLAT_FAILED, "make the JSON document", NULL, "out of memory");
+		return report_error(&err, false);
+	}
+	/* A failed write stays in stdout's error flag, which report_finish() reads. */
+	json_dumpf(doc, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(doc);
+	return ISOLAT_OK;
+}
+
+bool report_wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		size_t length = strlen(argv[i]);
+
+		/* getopt takes "--js" for it too. */
+		if (!strcmp(argv[i], "-j") || (length > 2 && !strncmp("--json", argv[i], length)))
+			return true;
+	}
+	return false;
+}
+
+/* getopt's two forms of our table. Short options are those whose key is a character. */
+static void fill_getopt(const struct report_usage *usage, char *shorts, struct option *longs)
+{
+	const struct report_option *opt = usage->options;
+
+	if (usage->stop_at_word)
+		*shorts++ = '+';
+	*shorts++ = ':'; /* getopt prints nothing */
+	for (int i = 0; i < MAX_OPTIONS && opt->name; i++, opt++) {
+		*longs++ = (struct option){ .name = opt->name, .has_arg = !!opt->arg, .val = opt->key };
+		if (opt->key >= 256)
+			continue;
+		*shorts++ = (char)opt->key;
+		if (opt->arg)
+			*shorts++ = ':';
+	}
+	*shorts = '\0';
+	*longs = (struct option){ 0 };
+}
+
+static void bad_option(const struct report_usage *usage, int result, int argc, char **argv)
+{
+	const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+	const char *reason = "unknown option";
+	struct isolat_error err;
+	char shown[256];
+
+	/* A short option may stand inside a cluster, whose word getopt has not left yet: name it by its letter. */
+	if (strncmp(word, "--", 2) && optopt)
+		snprintf(shown, sizeof(shown), "-%c", optopt);
+	else
+		snprintf(shown, sizeof(shown), "%.*s", (int)strcspn(word, "="), word);
+	if (result == ':')
+		reason = "it needs an argument";
+	else if (!strncmp(word, "--", 2) && optopt)
+		reason = "it takes no argument";
+	isolat_fail(&err, ISOLAT_USAGE, "read option", shown, "%s", reason);
+	isolat_hint(&err, "%s --help lists them", usage->command);
+	report_error(&err, report_wants_json(argc, argv));
+}
+
+int report_option(const struct report_usage *usage, int argc, char **argv)
+{
+	struct option longs[MAX_OPTIONS + 1];
+	char shorts[2 * MAX_OPTIONS + 3];
+	int result;
+
+	fill_getopt(usage, shorts, longs);
+	optopt = 0;
+	result = getopt_long(argc, argv, shorts, longs, NULL);
+	if (result == '?' || result == ':') {
+		bad_option(usage, result, argc, argv);
+		return REPORT_BAD_OPTION;
+	}
+	return result == -1 ? REPORT_END_OF_OPTIONS : result;
+}
+
+int report_no_words(const struct report_usage *usage, int argc, char **argv)
+{
+	struct isolat_error err;
+
+	if (optind >= argc)
+		return ISOLAT_OK;
+	isolat_fail(&err, ISOLAT_USAGE, "read argument", argv[optind], "%s takes no such argument", usage->command);
+	isolat_hint(&err, "%s --help shows its use", usage->command);
+	return report_error(&err, report_wants_json(argc, argv));
+}
+
+void report_help_head(const struct report_usage *usage)
+{
+	size_t width = report_width(stdout);
+
+	printf("Usage: %s %s\n\n", usage->command, usage->synopsis);
+	report_paragraph(stdout, 0, width ? width : 80, usage->about);
+}
+
+void report_help_options(const struct report_usage *usage)
+{
+	size_t width = report_width(stdout);
+	char left[80];
+
+	printf("\nOptions:\n");
+	for (const struct report_option *opt = usage->options; opt->name; opt++) {
+		int used = opt->key < 256 ? snprintf(left, sizeof(left), "  -%c, ", opt->key)
+					  : snprintf(left, sizeof(left), "      ");
+
+		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", opt->name, opt->arg ? " " : "",
+			 opt->arg ? opt->arg : "");
+		printf("%-*s", HELP_INDENT, left);
+		if (strlen(left) >= HELP_INDENT)
+			printf("\n%*s", HELP_INDENT, "");
+		report_paragraph(stdout, HELP_INDENT, width ? width : 80, opt->help);
+	}
+}
+
+int report_help(const struct report_usage *usage)
+{
+	report_help_head(usage);
+	report_help_options(usage);
+	return ISOLAT_OK;
+}
+
+size_t report_width(FILE *out)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(out)))
+		return 0;
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) || !size.ws_col)
+		return 80;
+	return size.ws_col < 40 ? 40 : size.ws_col;
+}
+
+bool report_colour(FILE *out)
+{
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fileno(out)) && !(no_colour && *no_colour) && !(term && !strcmp(term, "dumb"));
+}
+
+/* Columns that @bytes of UTF-8 take: its continuation bytes take none. */
+static size_t columns(const char *text, size_t bytes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+void report_paragraph(FILE *out, size_t indent, size_t width, const char *text)
+{
+	size_t column = indent;
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t bytes = strcspn(text, " "), word = columns(text, bytes);
+		bool first = column == indent;
+
+		if (!first && width && column + 1 + word > width) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			first = true;
+		}
+		fprintf(out, "%s%.*s", first ? "" : " ", (int)bytes, text);
+		column += word + !first;
+		text += bytes;
+	}
+	fputc('\n', out);
+}
+
+int report_finish(int code)
+{
+	struct isolat_error err;
+
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	/* What an earlier write failed with is gone by now; stdio keeps only that it did. */
+	isolat_fail(&err, ISOLAT_FAILED, "write", "standard output", "%s",
+		    errno ? strerror(errno) : "an earlier write failed");
+	return report_error(&err, false);
+}
