@@ -41,8 +41,9 @@ struct microvm {
 	bool booted;
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
-	size_t used;  /* of line */
-	size_t taken; /* the part of line that the last event points into */
+	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
+	size_t used;	 /* of line */
+	size_t taken;	 /* the part of line that the last event points into */
 	char line[LINE_SIZE];
 };
 
@@ -219,11 +220,10 @@ static int remaining_ms(const struct microvm *vm)
 	return left > 0 ? (int)left : 0;
 }
 
-/* The line in @text that tells most: the first that names a panic or a bug, else the last that is not empty. */
-static const char *telling_line(char *text)
+/* The line of a console that names a panic or a bug, or NULL. */
+static const char *marked_line(char *text)
 {
-	static const char *const marks[] = { "BUG:", "WARNING:", "isolat-init: fatal", "Kernel panic" };
-	char *last = NULL, *save = NULL;
+	static const char *const marks[] = { "BUG:", "WARNING: CPU", "Oops:", "isolat-init: fatal", "Kernel panic" };
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
 		char *at = strstr(text, marks[i]);
@@ -233,6 +233,13 @@ static const char *telling_line(char *text)
 			return at;
 		}
 	}
+	return NULL;
+}
+
+static const char *last_line(char *text)
+{
+	char *last = NULL, *save = NULL;
+
 	for (char *line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
 		last = line;
 	return last;
@@ -256,15 +263,25 @@ static char *read_tail(int fd, char *buf, size_t size)
 	return buf;
 }
 
-/* The VM is gone without having said "exit": tell why, from the console or from QEMU's own words. */
+/*
+ * The VM is gone without having said "exit": tell why. The kernel's own words go first; QEMU's last line matters where
+ * it did not start at all.
+ */
 static int fail_with_console(struct microvm *vm, struct isolat_error *err, const char *how)
 {
-	static char text[65536];
-	const char *line = telling_line(read_tail(vm->errors, text, sizeof(text)));
+	static char console[65536], errors[65536];
+	const char *line;
 
-	if (!line || vm->timed_out)
-		line = telling_line(read_tail(vm->console, text, sizeof(text)));
-	isolat_fail(err, ISOLAT_FAILED, "run VM", vm->config.name, "%s%s%s", how, line ? ": " : "", line ? line : "");
+	read_tail(vm->console, console, sizeof(console));
+	read_tail(vm->errors, errors, sizeof(errors));
+	vm->stale_int3 = vm->accel == MICROVM_ACCEL_TCG && strstr(console, "int3: 0000 [#1]");
+	line = marked_line(console);
+	if (!line && !vm->timed_out)
+		line = last_line(errors);
+	if (!line)
+		line = last_line(console);
+	isolat_fail(err, ISOLAT_FAILED, "run VM", vm->config.name, "%s%s%.400s", how, line ? ": " : "",
+		    line ? line : "");
 	if (vm->config.console)
 		isolat_hint(err, "its whole console is in %s", vm->config.console);
 	return -1;
@@ -370,7 +387,7 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 
 bool microvm_timed_out(const struct microvm *vm)
 {
-	return vm->timed_out;
+	return vm->timed_out || vm->stale_int3;
 }
 
 int microvm_send(struct microvm *vm, const char *line, struct isolat_error *err)

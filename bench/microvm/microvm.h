@@ -110,7 +110,8 @@ int microvm_start(const struct microvm_config *config, struct microvm **vm, stru
 /*
  * Waits for the next event. Returns 1 with @event filled, 0 once the VM has ended after its MICROVM_EXIT, and -1 when
  * it panicked, died, or its time was up; the error's reason then holds the end of the console.
- * microvm_timed_out() tells a VM that gave no answer from one that failed.
+ * microvm_timed_out() tells a VM that gave no answer, or died of the flaw in QEMU's emulation that often shows so (a
+ * breakpoint, patched away while another CPU ran the code, is hit all the same), from one that failed.
  */
 int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_error *err);
 bool microvm_timed_out(const struct microvm *vm);

@@ -8,6 +8,7 @@
  * tests/vm/cases, consoles go to logs. A VM that gives no answer within its time is tried once more, and that is said.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,7 +33,7 @@ struct test {
 	const char *masks[MAX_WORDS];
 	const char *places[MAX_WORDS];
 	size_t n_masks, n_places;
-	bool is_case;
+	bool is_case, is_script;
 };
 
 static unsigned int count;
@@ -90,6 +91,8 @@ static void parse_option(struct test *t, const char *word)
 
 	if (!strcmp(word, "case"))
 		t->is_case = true;
+	else if (!strcmp(word, "script"))
+		t->is_script = true;
 	else if (!strcmp(word, "leak-scan"))
 		c->leak_scan = true;
 	else if (!strcmp(word, "host"))
@@ -172,6 +175,29 @@ static bool is_wanted(const struct test *t, const char *what)
 
 /* ---- Running one ---- */
 
+/*
+ * A script of tests/vm/cases runs in a host VM, whose root is ours, by its absolute path. The words @build, @kernel and
+ * @kernels among its arguments are the build folder, the kernel's name and the folder of kernels.
+ */
+static void complete_script(struct test *t, const char *kernel)
+{
+	static char script[PATH_MAX], build[PATH_MAX];
+	char *relative = format_string("tests/vm/cases/%s", t->argv[0]);
+
+	if (!realpath(relative, script) || !realpath(build_dir(), build))
+		die("%s: %s: %s", t->name, relative, strerror(errno));
+	free(relative);
+	t->argv[0] = script;
+	for (size_t i = 1; t->argv[i]; i++) {
+		if (!strncmp(t->argv[i], "@build", 6))
+			t->argv[i] = format_string("%s%s", build, t->argv[i] + 6);
+		else if (!strcmp(t->argv[i], "@kernels"))
+			t->argv[i] = format_string("%s/kernels", build);
+		else if (!strcmp(t->argv[i], "@kernel"))
+			t->argv[i] = kernel;
+	}
+}
+
 /* Our own module @name for @kernel: one of the guest's, or one made for the tests. */
 static char *own_module(const char *kernel, const char *name)
 {
@@ -202,6 +228,8 @@ static void complete_config(struct test *t, const char *kernel, char *console)
 		};
 		t->argv[0] = to;
 	}
+	if (t->is_script)
+		complete_script(t, kernel);
 	c->files = t->files;
 	c->modules = t->modules;
 	c->argv = t->argv;
@@ -257,8 +285,10 @@ static bool mask_holds(const struct rdt_state *state, const char *want, char *wh
 	    closid >= RDT_MAX_CLOSIDS)
 		die("cannot read rdt-mask=%s", want);
 	found = state->l3[domain].mask[closid];
+	if (found == mask)
+		return true;
 	snprintf(why, size, "L3 domain %lu class %lu holds mask %llx, not %lx", domain, closid, found, mask);
-	return found == mask;
+	return false;
 }
 
 static bool rdt_is_right(const struct test *t, char *why, size_t size)
@@ -349,6 +379,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		die("usage: run MATRIX [NAME-OR-GROUP]");
+	setenv("ISOLAT_LIBEXEC", build_dir(), 0);
 	matrix = fopen(argv[1], "re");
 	if (!matrix)
 		die("%s: %s", argv[1], strerror(errno));
