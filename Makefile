@@ -150,10 +150,10 @@ check-built: all $(UNIT_TESTS) $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
 demo: deps
 	$(Q)$(MAKE) demo-built
 demo-built: all $(MODULES_BUILT)
-	$(Q)$(TEST_ENV) bench/demo.sh
+	$(Q)$(TEST_ENV) $(B)/isolat bench idle --host-polling off
 
 bench-check: deps
-	$(Q)$(MAKE) all $(MODULES_BUILT)
+	$(Q)$(MAKE) all $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
 style: deps
@@ -162,16 +162,16 @@ style: deps
 # ---- Installation -------------------------------------------------------------------------------------------------
 
 install: all
-	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7 \
-		$(DESTDIR)$(COMPDIR)
+	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(COMPDIR)
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
 	$(Q)install -m 755 $(HELPERS) bench/microvm/fetch-kernel.sh $(DESTDIR)$(LIBEXECDIR)
-	$(Q)for page in $(MAN_PAGES); do install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	$(Q)for page in $(MAN_PAGES); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit; done
 	$(Q)install -m 644 tools/completion/isolat.bash $(DESTDIR)$(COMPDIR)/isolat
+	$(Q)ln -sf isolat $(DESTDIR)$(COMPDIR)/isolat-microvm
 
 uninstall:
 	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR)
-	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(COMPDIR)/isolat
+	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(addprefix $(DESTDIR)$(COMPDIR)/,isolat isolat-microvm)
 	$(Q)for page in $(notdir $(MAN_PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 
 dkms-install:

@@ -306,7 +306,7 @@ int idle_bench_run(const struct idle_bench_config *config, json_t **report, stru
 	json_t *cells = json_array(), *wakes = json_array();
 	int rc = 0, hold = kvm_exits_hold();
 
-	for (int host = 0; !rc && host < (config->short_form ? 1 : 2); host++) {
+	for (int host = config->skip_host_off; !rc && host < 2 - config->skip_host_on; host++) {
 		struct bench_vm b = {
 			.config = config,
 			.host_poll_ns = host ? config->host_poll_ns : 0,

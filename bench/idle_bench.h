@@ -34,7 +34,7 @@ struct idle_bench_config {
 	const char *module_params; /* more of them, such as "steal_pct=0"; may be NULL */
 	const unsigned int *latencies_ns;
 	size_t n_latencies;
-	bool short_form; /* only the cells without host halt polling */
+	bool skip_host_off, skip_host_on; /* leave out the cells without, or with, host halt polling */
 	/* Called before each step with a line for the user; may be NULL. */
 	void (*progress)(const char *text);
 };

@@ -78,7 +78,7 @@
 
 /*
  * Times are TSC cycles of one CPU, and nothing is compared across CPUs.  A TSC that jumps (a migrated guest) costs one
- * wrong length.  Converted by multiplication; what is longer than 2^39 cycles, minutes, counts as that.
+ * wrong length.  Differences are converted by multiplication; what is longer than 2^39 cycles, minutes, counts as that.
  */
 #define SIP_SHIFT      20
 #define SIP_MAX_CYCLES (1ULL << 39)
@@ -86,9 +86,9 @@
 static u64 sip_cycles_to_ns_mult __read_mostly, sip_ns_to_cycles_mult __read_mostly;
 static u64 sip_interrupt_cycles __read_mostly;
 
-static u64 sip_cycles_to_ns(u64 cycles)
+static u64 sip_elapsed_ns(u64 from, u64 to)
 {
-	return (min(cycles, SIP_MAX_CYCLES) * sip_cycles_to_ns_mult) >> SIP_SHIFT;
+	return (min(to - from, SIP_MAX_CYCLES) * sip_cycles_to_ns_mult) >> SIP_SHIFT;
 }
 
 static u64 sip_ns_to_cycles(u64 ns)
@@ -126,7 +126,7 @@ struct sip_spin {
 	u64 start, window; /* poll until @window cycles after @start */
 	u64 timer;	   /* when the next timer is due */
 	u64 end;
-	u64 late; /* how long after @timer its interrupt had been served, SIP_NEVER if it was not seen */
+	u64 served; /* when its interrupt had been served, SIP_NEVER if that was not seen */
 };
 
 /*
@@ -144,10 +144,8 @@ static noinstr void sip_spin(struct sip_spin *s)
 			cpu_relax();
 			last = now;
 			now = rdtsc();
-			if (now >= s->timer && now - last >= sip_interrupt_cycles) {
-				s->late = now - s->timer;
-				s->timer = SIP_NEVER;
-			}
+			if (now >= s->timer && now - last >= sip_interrupt_cycles && s->served == SIP_NEVER)
+				s->served = now;
 		} while (!need_resched() && now - s->start < s->window);
 	}
 	raw_local_irq_disable();
@@ -179,15 +177,15 @@ static u64 sip_next_timer(const struct sip_cpu *c, u64 now)
 static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 {
 	u64 now = rdtsc();
-	struct sip_spin s = { .start = start, .window = window, .late = SIP_NEVER };
+	struct sip_spin s = { .start = start, .window = window, .served = SIP_NEVER };
 
 	s.timer = sip_next_timer(c, now);
 	sip_spin(&s);
 	c->period.end = s.end;
 	c->period.woken = false;
-	sip_add(c->n.poll_ns, sip_cycles_to_ns(s.end - now));
-	if (s.late != SIP_NEVER)
-		halt_cost_after_poll(&c->cost, sip_cycles_to_ns(s.late));
+	sip_add(c->n.poll_ns, sip_elapsed_ns(now, s.end));
+	if (s.served != SIP_NEVER)
+		halt_cost_after_poll(&c->cost, sip_elapsed_ns(s.timer, s.served));
 	return need_resched();
 }
 
@@ -201,7 +199,7 @@ static void sip_halt(struct sip_cpu *c)
 	c->period.woken = true;
 	sip_inc(c->n.halts);
 	if (c->period.end >= timer)
-		halt_cost_after_halt(&c->cost, sip_cycles_to_ns(c->period.end - timer));
+		halt_cost_after_halt(&c->cost, sip_elapsed_ns(timer, c->period.end));
 }
 
 /* --- idle periods --- */
@@ -210,7 +208,7 @@ static void sip_halt(struct sip_cpu *c)
 static void sip_learn(struct sip_cpu *c)
 {
 	struct sip_period *p = &c->period;
-	u64 length_ns = sip_cycles_to_ns(p->end - p->start);
+	u64 length_ns = sip_elapsed_ns(p->start, p->end);
 	bool is_short;
 
 	if (p->woken)
@@ -224,13 +222,13 @@ static void sip_learn(struct sip_cpu *c)
 		sip_inc(*(is_short ? &c->n.short_polled : &c->n.long_polled));
 }
 
-static bool sip_host_is_busy(struct sip_cpu *c, u64 now)
+static bool sip_host_is_busy(struct sip_cpu *c)
 {
-	return steal_guard_update(&c->steal, sip_cycles_to_ns(now), kcpustat_this_cpu->cpustat[CPUTIME_STEAL],
+	return steal_guard_update(&c->steal, ktime_get_mono_fast_ns(), kcpustat_this_cpu->cpustat[CPUTIME_STEAL],
 				  READ_ONCE(sip_steal_pct));
 }
 
-static u32 sip_choose_window(struct sip_cpu *c, u64 now)
+static u32 sip_choose_window(struct sip_cpu *c)
 {
 	int fixed_ns = READ_ONCE(sip_fixed_ns);
 	struct idle_question question = {
@@ -241,7 +239,7 @@ static u32 sip_choose_window(struct sip_cpu *c, u64 now)
 
 	if (c->dev.states_usage[SIP_STATE_POLL].disable) /* by the user, in sysfs */
 		return 0;
-	if (sip_host_is_busy(c, now)) {
+	if (sip_host_is_busy(c)) {
 		sip_inc(c->n.steal_periods);
 		return 0;
 	}
@@ -267,7 +265,7 @@ static void sip_enter_period(struct sip_cpu *c)
 	p->switches = switches;
 	p->start = now;
 	p->end = now;
-	p->window_ns = sip_choose_window(c, now);
+	p->window_ns = sip_choose_window(c);
 	p->window = sip_ns_to_cycles(p->window_ns);
 	p->spent = !p->window;
 	sip_inc(c->n.periods);

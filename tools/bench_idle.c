@@ -24,7 +24,7 @@ enum {
 	OPT_KERNEL = 256,
 	OPT_MODULE,
 	OPT_LAB,
-	OPT_SHORT,
+	OPT_HOST_POLLING,
 	OPT_READS,
 	OPT_TRACED,
 	OPT_WAKES,
@@ -33,7 +33,7 @@ enum {
 	OPT_GUEST_POLL,
 	OPT_SLOWDOWN,
 	OPT_PROGRESS,
-	OPT_IN_LAB
+	OPT_SHOW,
 };
 
 static const struct report_option options[] = {
@@ -43,7 +43,7 @@ static const struct report_option options[] = {
 	  "the guest's kernel: an installed release, an image, or one below $ISOLAT_KERNELS" },
 	{ "module", OPT_MODULE, "FILE", "smart_idle_poll.ko for that kernel; default: where DKMS puts it" },
 	{ "lab", OPT_LAB, NULL, "use an emulated host even where KVM works (as root)" },
-	{ "short", OPT_SHORT, NULL, "leave out the cells with host halt polling" },
+	{ "host-polling", OPT_HOST_POLLING, "WHICH", "measure with host halt polling off, on, or both (default both)" },
 	{ "reads", OPT_READS, "N", "reads for each cell (default 2000, in the lab 500)" },
 	{ "traced-reads", OPT_TRACED, "N", "reads with idle periods traced (default 2000, in the lab 1000)" },
 	{ "wakes", OPT_WAKES, "N", "round trips of message passing (default 20000, in the lab 1000)" },
@@ -51,6 +51,7 @@ static const struct report_option options[] = {
 	{ "host-poll", OPT_HOST_POLL, "US", "host halt polling where it is on (default 100)" },
 	{ "guest-poll", OPT_GUEST_POLL, "US", "longest poll of the guest where it polls (default 100)" },
 	{ "slowdown", OPT_SLOWDOWN, "N", "multiply all these times, for slow CPUs (default 1, in the lab 20)" },
+	{ "show", OPT_SHOW, "FILE", "measure nothing: print the report that --json once wrote to FILE" },
 	{ "progress", OPT_PROGRESS, NULL, "show progress even if stderr is no terminal" },
 	{ 0 },
 };
@@ -71,6 +72,7 @@ struct request {
 	unsigned int inject_ns[MAX_INJECT];
 	unsigned int guest_poll_us, host_poll_us;
 	bool lab, json, progress;
+	const char *show;
 	char module[PATH_MAX];
 	struct isolat_error err;
 };
@@ -129,6 +131,15 @@ static int parse_inject(struct request *r, char *text)
 	return n ? 0 : isolat_fail(&r->err, ISOLAT_USAGE, "read option --inject", NULL, "no latency");
 }
 
+static int parse_host_polling(struct request *r, const char *text)
+{
+	r->bench.skip_host_off = !strcmp(text, "on");
+	r->bench.skip_host_on = !strcmp(text, "off");
+	if (r->bench.skip_host_off || r->bench.skip_host_on || !strcmp(text, "both"))
+		return 0;
+	return isolat_fail(&r->err, ISOLAT_USAGE, "read option --host-polling", text, "not off, on or both");
+}
+
 static int apply_option(struct request *r, int key)
 {
 	struct idle_bench_config *b = &r->bench;
@@ -146,9 +157,8 @@ static int apply_option(struct request *r, int key)
 	case OPT_LAB:
 		r->lab = true;
 		return 0;
-	case OPT_SHORT:
-		b->short_form = true;
-		return 0;
+	case OPT_HOST_POLLING:
+		return parse_host_polling(r, optarg);
 	case OPT_READS:
 		return parse_count("reads", optarg, 10, 10000000, &b->reads, &r->err);
 	case OPT_TRACED:
@@ -163,6 +173,9 @@ static int apply_option(struct request *r, int key)
 		return parse_count("guest-poll", optarg, 1, 10000, &r->guest_poll_us, &r->err);
 	case OPT_SLOWDOWN:
 		return parse_count("slowdown", optarg, 1, 1000, &b->slowdown, &r->err);
+	case OPT_SHOW:
+		r->show = optarg;
+		return 0;
 	default: /* OPT_PROGRESS */
 		r->progress = true;
 		return 0;
@@ -206,17 +219,24 @@ static void set_defaults(struct request *r)
 	}
 }
 
+/* What was named must be there, and that is said before the first VM is started. */
+static int check_names(struct request *r)
+{
+	struct microvm_kernel kernel;
+
+	if (r->bench.module && access(r->bench.module, R_OK))
+		return isolat_fail(&r->err, ISOLAT_USAGE, "find module", r->bench.module, "%s", strerror(errno));
+	return r->bench.kernel ? microvm_kernel_find(r->bench.kernel, &kernel, &r->err) : 0;
+}
+
 /* Our module for the guest's kernel: from the build tree, or where DKMS installs it. */
 static int find_module(struct request *r)
 {
 	const char *build = getenv("ISOLAT_BUILD");
 	struct microvm_kernel kernel;
 
-	if (r->bench.module) {
-		if (!access(r->bench.module, R_OK))
-			return 0;
-		return isolat_fail(&r->err, ISOLAT_USAGE, "find module", r->bench.module, "%s", strerror(errno));
-	}
+	if (r->bench.module)
+		return 0;
 	if (microvm_kernel_find(r->bench.kernel, &kernel, &r->err))
 		return -1;
 	r->bench.module = r->module;
@@ -257,7 +277,7 @@ static void add_setting(struct arguments *a, char *buf, size_t size, const char 
 }
 
 /* The same benchmark, as a command for the emulated host. */
-static void lab_arguments(const struct request *r, struct arguments *a, const char *self)
+static void lab_arguments(const struct request *r, struct arguments *a, const char *self, bool host_on)
 {
 	static char kernels[PATH_MAX], build[PATH_MAX];
 	const struct idle_bench_config *b = &r->bench;
@@ -272,8 +292,7 @@ static void lab_arguments(const struct request *r, struct arguments *a, const ch
 							      b->kernel, "--module", b->module, NULL };
 	     *word; word++)
 		a->v[a->n++] = *word;
-	if (b->short_form)
-		a->v[a->n++] = "--short";
+	a->v[a->n++] = host_on ? "--host-polling=on" : "--host-polling=off";
 	add_number(a, "reads", b->reads);
 	add_number(a, "traced-reads", b->traced_reads);
 	add_number(a, "wakes", b->wakes);
@@ -351,11 +370,9 @@ static int run_lab_once(struct request *r, const struct microvm_config *config, 
 	return rc;
 }
 
-static int run_in_lab(struct request *r, json_t **report)
+static int run_lab(struct request *r, const char *self, bool host_on, json_t **report)
 {
-	static struct arguments arguments;
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct arguments arguments = { 0 };
 	const struct microvm_config config = {
 		.name = "bench-lab",
 		.kernel = r->bench.kernel,
@@ -370,43 +387,112 @@ static int run_in_lab(struct request *r, json_t **report)
 	bool hung;
 	int rc;
 
+	lab_arguments(r, &arguments, self, host_on);
+	if (r->bench.progress)
+		show_progress("starting an emulated host (latencies in it mean nothing)");
+	rc = run_lab_once(r, &config, report, &hung);
+	if (rc && hung) {
+		fprintf(stderr, "isolat: %s %s: %s; once more\n", r->err.what, r->err.object, r->err.reason);
+		rc = run_lab_once(r, &config, report, &hung);
+	}
+	return rc;
+}
+
+/* Adds the cells of a second report to the first. */
+static void merge_reports(json_t **report, json_t *part)
+{
+	if (!*report) {
+		*report = part;
+		return;
+	}
+	json_array_extend(json_object_get(*report, "cells"), json_object_get(part, "cells"));
+	json_array_extend(json_object_get(*report, "wake"), json_object_get(part, "wake"));
+	json_decref(part);
+}
+
+/* An emulated host for each setting of its halt polling: a second guest in the same one runs slower than the first. */
+static int run_in_lab(struct request *r, json_t **report)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
 	if (n < 0)
 		return isolat_fail(&r->err, ISOLAT_FAILED, "find this program", "/proc/self/exe", "%s",
 				   strerror(errno));
 	self[n] = '\0';
-	lab_arguments(r, &arguments, self);
-	if (r->bench.progress)
-		show_progress(
-			"no KVM that boots a stock kernel here: starting an emulated host (latencies mean nothing)");
-	rc = run_lab_once(r, &config, report, &hung);
-	if (rc && hung) {
-		fprintf(stderr, "isolat: the emulated host gave no answer within %u s: once more\n", config.timeout_s);
-		rc = run_lab_once(r, &config, report, &hung);
+	*report = NULL;
+	for (int host_on = r->bench.skip_host_off; host_on < 2 - r->bench.skip_host_on; host_on++) {
+		json_t *part;
+
+		if (run_lab(r, self, host_on, &part)) {
+			json_decref(*report);
+			return -1;
+		}
+		merge_reports(report, part);
 	}
-	return rc;
+	return 0;
+}
+
+static int load_report(struct request *r, json_t **report)
+{
+	json_error_t why;
+
+	*report = json_load_file(r->show, 0, &why);
+	if (!*report)
+		return isolat_fail(&r->err, ISOLAT_USAGE, "read report", r->show, "%s", why.text);
+	if (json_is_array(json_object_get(*report, "cells")) &&
+	    json_integer_value(json_object_get(*report, "version")) == IDLE_BENCH_VERSION)
+		return 0;
+	json_decref(*report);
+	return isolat_fail(&r->err, ISOLAT_USAGE, "read report", r->show,
+			   "not a report of isolat bench idle, version %d", IDLE_BENCH_VERSION);
+}
+
+/* On this host's KVM if a stock kernel boots on it, else in the lab. */
+static void choose_place(struct request *r)
+{
+	struct microvm_kernel kernel;
+	struct isolat_error none;
+
+	if (r->lab)
+		return;
+	if (!r->bench.kernel && microvm_kernel_find(NULL, &kernel, &none)) /* the running one left no image here */
+		r->bench.kernel = LAB_KERNEL;
+	if (r->bench.progress)
+		show_progress("seeing whether a stock kernel boots on this host's KVM (remembered; 15 s at most)");
+	r->lab = !microvm_kvm_boots(r->bench.kernel);
+}
+
+/* Measures, here or in the lab. */
+static int make_report(struct request *r, json_t **report)
+{
+	bool inside = getenv("ISOLAT_IN_LAB");
+
+	if (check_names(r))
+		return -1;
+	started = now();
+	if (r->progress || isatty(STDERR_FILENO))
+		r->bench.progress = show_progress;
+	if (!inside)
+		choose_place(r);
+	r->bench.accel = MICROVM_ACCEL_KVM;
+	if (r->lab || inside) /* two emulated CPUs for host and guest: what the guest calls steal is the emulator's */
+		r->bench.module_params = "steal_pct=0";
+	set_defaults(r);
+	if (find_module(r))
+		return -1;
+	return r->lab ? run_in_lab(r, report) : idle_bench_run(&r->bench, report, &r->err);
 }
 
 int cmd_bench_idle(int argc, char **argv)
 {
 	static struct request r;
 	json_t *report;
-	bool inside = getenv("ISOLAT_IN_LAB");
 	int code = parse_options(&r, argc, argv);
 
 	if (code >= 0)
 		return code;
-	started = now();
-	if (r.progress || isatty(STDERR_FILENO))
-		r.bench.progress = show_progress;
-	if (!inside)
-		r.lab |= !microvm_kvm_boots(r.bench.kernel ? r.bench.kernel : LAB_KERNEL);
-	r.bench.accel = MICROVM_ACCEL_KVM;
-	if (r.lab || inside) /* two emulated CPUs for host and guest: what the guest calls steal is the emulator's */
-		r.bench.module_params = "steal_pct=0";
-	set_defaults(&r);
-	if (find_module(&r))
-		return report_error(&r.err, r.json);
-	if (r.lab ? run_in_lab(&r, &report) : idle_bench_run(&r.bench, &report, &r.err))
+	if (r.show ? load_report(&r, &report) : make_report(&r, &report))
 		return report_error(&r.err, r.json);
 	if (r.json)
 		return report_json(report);

@@ -77,6 +77,25 @@ static void print_latencies(const json_t *cells, bool lab)
 	}
 }
 
+static double short_idles(const json_t *cell)
+{
+	const json_t *traced = json_object_get(cell, "traced");
+
+	return number(traced, "short_halted") + number(traced, "short_not_halted");
+}
+
+static double halted_percent(const json_t *cell)
+{
+	double n = short_idles(cell);
+
+	return n > 0 ? 100 * number(json_object_get(cell, "traced"), "short_halted") / n : 0;
+}
+
+static double exits_per(const json_t *object, const char *reason, const char *unit)
+{
+	return number(json_object_get(object, "exits"), reason) / number(object, unit);
+}
+
 static void print_counts(const json_t *cells)
 {
 	const json_t *cell;
@@ -86,17 +105,16 @@ static void print_counts(const json_t *cells)
 	printf("  inject  host guest   HLT   MSR-w  intr  window other  exits    IPIs  vCPU us   short idles  in "
 	       "HLT\n");
 	json_array_foreach (cells, i, cell) {
-		const json_t *exits = json_object_get(cell, "exits"), *traced = json_object_get(cell, "traced");
+		const json_t *exits = json_object_get(cell, "exits");
 		double reads = number(cell, "reads"), total = number(exits, "total") / reads;
-		double hlt = number(exits, "halt") / reads, msr = number(exits, "msr_write") / reads;
+		double hlt = exits_per(cell, "halt", "reads"), msr = exits_per(cell, "msr_write", "reads");
 		double intr = number(exits, "interrupt") / reads, window = number(exits, "interrupt_window") / reads;
-		double halted = number(traced, "short_halted");
-		double periods = halted + number(traced, "short_not_halted");
+		double rest = total - hlt - msr - intr - window; /* of counters read one after another */
 
 		print_cell_name(cell);
 		printf("  %5.2f  %5.2f %5.2f   %5.2f %5.2f  %5.2f   %5.2f %8.1f  %12.0f  %5.1f %%\n", hlt, msr, intr,
-		       window, total - hlt - msr - intr - window, total, number(cell, "wake_ipis") / reads,
-		       number(cell, "vcpu_cpu_ns") / reads / 1000, periods, periods > 0 ? 100 * halted / periods : 0);
+		       window, rest > 0 ? rest : 0, total, number(cell, "wake_ipis") / reads,
+		       number(cell, "vcpu_cpu_ns") / reads / 1000, short_idles(cell), halted_percent(cell));
 	}
 }
 
@@ -120,6 +138,43 @@ static void print_wakes(const json_t *wakes, bool lab)
 	}
 }
 
+/* The entry of @array in which the guest polls and the host does not, for a latency (0: any). */
+static const json_t *find_polling(const json_t *array, double latency_ns)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach (array, i, entry)
+		if (is_on(entry, "guest_poll_ns") && !is_on(entry, "host_poll_ns") &&
+		    (!latency_ns || number(entry, "latency_ns") == latency_ns))
+			return entry;
+	return NULL;
+}
+
+static void print_words(const json_t *cells, const json_t *wakes)
+{
+	const json_t *cell, *polling, *first = json_array_get(wakes, 0);
+	size_t i;
+
+	printf("\nWhat this shows\n");
+	json_array_foreach (cells, i, cell) {
+		polling = find_polling(cells, number(cell, "latency_ns"));
+		if (is_on(cell, "host_poll_ns") || is_on(cell, "guest_poll_ns") || !polling)
+			continue;
+		printf("  %.0f us: of %.0f short idles %.0f %% ended in a halt; with smart idle poll %.0f %% of %.0f. "
+		       "HLT exits a read: %.2f, then %.2f.\n",
+		       number(cell, "latency_ns") / 1000, short_idles(cell), halted_percent(cell),
+		       halted_percent(polling), short_idles(polling), exits_per(cell, "halt", "reads"),
+		       exits_per(polling, "halt", "reads"));
+	}
+	polling = find_polling(wakes, 0);
+	if (polling)
+		printf("  Messages: %.2f IPIs a wake-up, then %.2f; %.2f exits, then %.2f.\n",
+		       number(first, "wake_ipis") / number(first, "wake_ups"),
+		       number(polling, "wake_ipis") / number(polling, "wake_ups"),
+		       exits_per(first, "total", "wake_ups"), exits_per(polling, "total", "wake_ups"));
+}
+
 void bench_idle_print(const json_t *report)
 {
 	const json_t *options = json_object_get(report, "options"), *cells = json_object_get(report, "cells");
@@ -137,4 +192,5 @@ void bench_idle_print(const json_t *report)
 	print_wakes(json_object_get(report, "wake"), lab);
 	printf("\nhost: halt polling %.0f us; guest: smart idle poll, at most %.0f us; short idle: up to that long\n",
 	       number(options, "host_poll_ns") / 1000, number(options, "guest_poll_ns") / 1000);
+	print_words(cells, json_object_get(report, "wake"));
 }

@@ -11,6 +11,8 @@
 #define MAX_OPTIONS 64
 #define HELP_INDENT 26
 
+const char *report_program = "isolat";
+
 static bool is_utf8(const char *text)
 {
 	json_t *probe = json_string(text);
@@ -52,11 +54,11 @@ json_t *report_string(const char *text)
 
 static void print_error_line(const struct isolat_error *err)
 {
-	char line[sizeof(*err) + 16];
+	char line[sizeof(*err) + 64];
 	bool object = err->object[0], hint = err->hint[0];
 
-	snprintf(line, sizeof(line), "isolat: %s%s%s: %s%s%s%s", err->what, object ? " " : "", err->object, err->reason,
-		 hint ? " (" : "", err->hint, hint ? ")" : "");
+	snprintf(line, sizeof(line), "%s: %s%s%s: %s%s%s%s", report_program, err->what, object ? " " : "", err->object,
+		 err->reason, hint ? " (" : "", err->hint, hint ? ")" : "");
 	report_clean(line);
 	fprintf(stderr, "%s\n", line);
 }
@@ -103,6 +105,11 @@ bool report_wants_json(int argc, char **argv)
 	return false;
 }
 
+static bool wants_json(const struct report_usage *usage, int argc, char **argv)
+{
+	return !usage->no_json && report_wants_json(argc, argv);
+}
+
 /* getopt's two forms of our table. Short options are those whose key is a character. */
 static void fill_getopt(const struct report_usage *usage, char *shorts, struct option *longs)
 {
@@ -141,7 +148,7 @@ static void bad_option(const struct report_usage *usage, int result, int argc, c
 		reason = "it takes no argument";
 	isolat_fail(&err, ISOLAT_USAGE, "read option", shown, "%s", reason);
 	isolat_hint(&err, "%s --help lists them", usage->command);
-	report_error(&err, report_wants_json(argc, argv));
+	report_error(&err, wants_json(usage, argc, argv));
 }
 
 int report_option(const struct report_usage *usage, int argc, char **argv)
@@ -160,6 +167,22 @@ int report_option(const struct report_usage *usage, int argc, char **argv)
 	return result == -1 ? REPORT_END_OF_OPTIONS : result;
 }
 
+int report_bad_value(const struct report_usage *usage, int key, const char *value, struct isolat_error *err,
+		     const char *format, ...)
+{
+	const struct report_option *opt = usage->options;
+	char what[80], reason[sizeof(err->reason)];
+	va_list ap;
+
+	while (opt->key != key)
+		opt++;
+	snprintf(what, sizeof(what), "read option --%s", opt->name);
+	va_start(ap, format);
+	vsnprintf(reason, sizeof(reason), format, ap);
+	va_end(ap);
+	return isolat_fail(err, ISOLAT_USAGE, what, value, "%s", reason);
+}
+
 int report_no_words(const struct report_usage *usage, int argc, char **argv)
 {
 	struct isolat_error err;
@@ -168,7 +191,7 @@ int report_no_words(const struct report_usage *usage, int argc, char **argv)
 		return ISOLAT_OK;
 	isolat_fail(&err, ISOLAT_USAGE, "read argument", argv[optind], "%s takes no such argument", usage->command);
 	isolat_hint(&err, "%s --help shows its use", usage->command);
-	return report_error(&err, report_wants_json(argc, argv));
+	return report_error(&err, wants_json(usage, argc, argv));
 }
 
 void report_help_head(const struct report_usage *usage)

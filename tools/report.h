@@ -13,6 +13,9 @@
 #include <jansson.h>
 #include <isolat/error.h>
 
+/* What an error's line begins with; "isolat" unless the command sets its own name. */
+extern const char *report_program;
+
 /* One option of a verb. A table of them, ended by an empty entry, drives both the parsing and the help. */
 struct report_option {
 	const char *name; /* long name without the dashes */
@@ -38,6 +41,7 @@ struct report_usage {
 	const char *about;    /* a sentence or two */
 	const struct report_option *options;
 	bool stop_at_word; /* options end at the first word: what follows belongs to a verb */
+	bool no_json;	   /* the command has no --json: its errors are lines whatever the arguments hold */
 };
 
 #define REPORT_END_OF_OPTIONS (-1)
@@ -48,6 +52,13 @@ struct report_usage {
  * argc; REPORT_BAD_OPTION when it is unknown or malformed: that is reported already, return ISOLAT_USAGE.
  */
 int report_option(const struct report_usage *usage, int argc, char **argv);
+
+/*
+ * Fills @err for the argument @value of option @key, with the reason by format and ISOLAT_USAGE. Returns -1. @key is in
+ * the table.
+ */
+__attribute__((format(printf, 5, 6))) int report_bad_value(const struct report_usage *usage, int key, const char *value,
+							   struct isolat_error *err, const char *format, ...);
 
 /* Refuses words after the options: reports the first and returns ISOLAT_USAGE; ISOLAT_OK when there is none. */
 int report_no_words(const struct report_usage *usage, int argc, char **argv);

@@ -69,8 +69,11 @@ static void remember(bool boots)
 	fclose(f);
 }
 
-/* PID 1's own program says at once that it is not PID 1 when it is run again: enough to see a whole boot. */
-static bool try_boot(const char *kernel)
+/*
+ * PID 1's own program says at once that it is not PID 1 when it is run again: enough to see a whole boot. Returns false
+ * where there was nothing to try, for want of the kernel, QEMU or a helper: that says nothing about KVM.
+ */
+static bool try_boot(const char *kernel, bool *boots)
 {
 	static const char *const argv[] = { "/init", NULL };
 	const struct microvm_config config = {
@@ -83,14 +86,14 @@ static bool try_boot(const char *kernel)
 	struct microvm_event event;
 	struct isolat_error err;
 	struct microvm *vm;
-	bool boots = false;
 
+	*boots = false;
 	if (microvm_start(&config, &vm, &err))
 		return false;
 	while (microvm_next(vm, &event, &err) > 0)
-		boots |= event.kind == MICROVM_EXIT;
+		*boots |= event.kind == MICROVM_EXIT;
 	microvm_end(vm);
-	return boots;
+	return true;
 }
 
 bool microvm_kvm_boots(const char *kernel)
@@ -101,8 +104,8 @@ bool microvm_kvm_boots(const char *kernel)
 		return false;
 	if (recall(&boots))
 		return boots;
-	boots = try_boot(kernel);
-	remember(boots);
+	if (try_boot(kernel, &boots))
+		remember(boots);
 	return boots;
 }
 

@@ -3,15 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "microvm.h"
+#include "report.h"
 
 #define MAX_ITEMS 64
 
-struct options {
+struct request {
 	struct microvm_config config;
 	struct microvm_file files[MAX_ITEMS];
 	struct microvm_module modules[MAX_ITEMS];
@@ -19,259 +21,272 @@ struct options {
 	bool retry;
 };
 
-static const struct option long_options[] = {
-	{ "kernel", required_argument, NULL, 'k' },
-	{ "vcpus", required_argument, NULL, 'c' },
-	{ "sockets", required_argument, NULL, 's' },
-	{ "cores", required_argument, NULL, 'o' },
-	{ "threads", required_argument, NULL, 't' },
-	{ "nodes", required_argument, NULL, 'n' },
-	{ "memory", required_argument, NULL, 'm' },
-	{ "accel", required_argument, NULL, 'a' },
-	{ "rdt", required_argument, NULL, 'R' },
-	{ "rdt-options", required_argument, NULL, 'O' },
-	{ "rdt-state", required_argument, NULL, 'S' },
-	{ "nested", no_argument, NULL, 'N' },
-	{ "host", no_argument, NULL, 'H' },
-	{ "pc", no_argument, NULL, 'P' },
-	{ "halt-poll-ns", required_argument, NULL, 'p' },
-	{ "file", required_argument, NULL, 'f' },
-	{ "program", required_argument, NULL, 'x' },
-	{ "module", required_argument, NULL, 'M' },
-	{ "device", required_argument, NULL, 'D' },
-	{ "append", required_argument, NULL, 'A' },
-	{ "console", required_argument, NULL, 'C' },
-	{ "leak-scan", no_argument, NULL, 'L' },
-	{ "timeout", required_argument, NULL, 'T' },
-	{ "retry", no_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
+enum {
+	OPT_KERNEL = 256,
+	OPT_VCPUS,
+	OPT_SOCKETS,
+	OPT_CORES,
+	OPT_THREADS,
+	OPT_NODES,
+	OPT_MEMORY,
+	OPT_ACCEL,
+	OPT_HOST,
+	OPT_NESTED,
+	OPT_RDT,
+	OPT_RDT_OPTIONS,
+	OPT_RDT_STATE,
+	OPT_HALT_POLL,
+	OPT_PC,
+	OPT_FILE,
+	OPT_PROGRAM,
+	OPT_MODULE,
+	OPT_DEVICE,
+	OPT_APPEND,
+	OPT_CONSOLE,
+	OPT_LEAK_SCAN,
+	OPT_TIMEOUT,
+	OPT_RETRY
+};
+
+static const struct report_option options[] = {
+	REPORT_OPTION_HELP,
+	{ "version", 'V', NULL, "show the version" },
+	{ "kernel", OPT_KERNEL, "NAME",
+	  "the kernel: a series or release below $ISOLAT_KERNELS, an installed release, or an image; default: the "
+	  "running release" },
+	{ "vcpus", OPT_VCPUS, "N", "CPUs (default 1)" },
+	{ "sockets", OPT_SOCKETS, "N", "CPU sockets (default 1)" },
+	{ "cores", OPT_CORES, "N", "cores of a socket (default: what makes up the CPUs)" },
+	{ "threads", OPT_THREADS, "N", "threads of a core (default 1)" },
+	{ "nodes", OPT_NODES, "N", "NUMA nodes, the CPUs spread evenly over them (default 1)" },
+	{ "memory", OPT_MEMORY, "MIB", "memory (default 256, with --host 2048)" },
+	{ "accel", OPT_ACCEL, "auto|kvm|tcg",
+	  "hardware KVM or emulation (default auto: KVM where a stock kernel was seen to boot on it)" },
+	{ "host", OPT_HOST, NULL, "a host VM: this machine's own root, read-only below an overlay (as root)" },
+	{ "nested", OPT_NESTED, NULL, "KVM inside" },
+	{ "rdt", OPT_RDT, "intel|amd", "emulated RDT" },
+	{ "rdt-options", OPT_RDT_OPTIONS, "LIST", "what the emulated hardware has, see isolat-microvm(1)" },
+	{ "rdt-state", OPT_RDT_STATE, "FILE", "where its registers can be read, see rdt-state(1)" },
+	{ "halt-poll-ns", OPT_HALT_POLL, "N", "host halt polling for this VM alone, in ns (KVM)" },
+	{ "pc", OPT_PC, NULL, "a machine with PCI and ACPI sleep states in place of the smallest" },
+	{ "file", OPT_FILE, "FROM[=TO]", "put a file into the VM" },
+	{ "program", OPT_PROGRAM, "FROM[=TO]", "likewise an executable, with its shared libraries" },
+	{ "module", OPT_MODULE, "NAME[,PARAM=VALUE...]", "load a kernel module before PROGRAM, with its dependencies" },
+	{ "device", OPT_DEVICE, "ARG", "one more argument for QEMU; repeat for \"-device\" \"x\"" },
+	{ "append", OPT_APPEND, "TEXT", "more kernel command line" },
+	{ "console", OPT_CONSOLE, "FILE", "keep the console's text" },
+	{ "leak-scan", OPT_LEAK_SCAN, NULL, "fail if the kernel holds more after PROGRAM than before" },
+	{ "timeout", OPT_TIMEOUT, "SECONDS", "hard limit for the whole run (default 60)" },
+	{ "retry", OPT_RETRY, NULL, "once more, and say so, if the VM hangs" },
 	{ 0 },
 };
 
-static const char usage[] =
-	"usage: isolat-microvm [OPTION]... -- PROGRAM [ARGUMENT]...\n"
-	"\n"
-	"Boots a kernel in a small VM, runs PROGRAM in it, and exits with its status.\n"
-	"\n"
-	"  --kernel NAME         series or release below $ISOLAT_KERNELS, an installed release, or an image\n"
-	"  --vcpus N             default 1\n"
-	"  --sockets N, --cores N, --threads N\n"
-	"                        the guest's CPU topology; default: one socket without SMT\n"
-	"  --nodes N             NUMA nodes, the vCPUs spread evenly over them\n"
-	"  --memory MIB          default 256, with --host 2048\n"
-	"  --accel auto|kvm|tcg  default auto: KVM where a stock kernel was seen to boot on it\n"
-	"  --host                a host VM: this machine's own root, read-only below a tmpfs overlay (as root)\n"
-	"  --nested              KVM inside\n"
-	"  --rdt intel|amd       emulated RDT\n"
-	"  --rdt-options LIST    what the emulated hardware has, see isolat-microvm(1)\n"
-	"  --rdt-state FILE      where the emulated hardware's registers can be read, see rdt-state(1)\n"
-	"  --halt-poll-ns N      host halt polling for this VM alone (KVM)\n"
-	"  --pc                  machine with PCI and ACPI sleep states in place of the smallest\n"
-	"  --file FROM[=TO]      put a file into the VM\n"
-	"  --program FROM[=TO]   likewise an executable, with its shared libraries\n"
-	"  --module NAME[,PARAM=VALUE...]\n"
-	"                        load a kernel module before PROGRAM, with its dependencies\n"
-	"  --device ARG          one more argument for QEMU; repeat for \"-device\" \"x\"\n"
-	"  --append TEXT         more kernel command line\n"
-	"  --console FILE        keep the console's text\n"
-	"  --leak-scan           fail if the kernel holds more after PROGRAM than before\n"
-	"  --timeout SECONDS     hard limit for the whole run; default 60\n"
-	"  --retry               once more, and say so, if the VM hangs\n"
-	"  --help, --version\n";
+static const struct report_usage usage = {
+	.command = "isolat-microvm",
+	.synopsis = "[OPTION]... [--] PROGRAM [ARGUMENT]...",
+	.about = "Boots a kernel in a small VM, runs PROGRAM in it, and exits with its status.",
+	.options = options,
+	.stop_at_word = true,
+	.no_json = true,
+};
 
-static int bad_option(struct isolat_error *err, const char *name, const char *value, const char *reason)
-{
-	char what[64];
+/* Options that are a whole number from 1 on. */
+static const struct number {
+	int key;
+	size_t offset;
+	unsigned int max;
+} numbers[] = {
+	{ OPT_VCPUS, offsetof(struct microvm_config, vcpus), 255 },
+	{ OPT_SOCKETS, offsetof(struct microvm_config, sockets), 255 },
+	{ OPT_CORES, offsetof(struct microvm_config, cores), 255 },
+	{ OPT_THREADS, offsetof(struct microvm_config, threads), 255 },
+	{ OPT_NODES, offsetof(struct microvm_config, nodes), 128 },
+	{ OPT_MEMORY, offsetof(struct microvm_config, memory_mib), 1 << 20 },
+	{ OPT_TIMEOUT, offsetof(struct microvm_config, timeout_s), 86400 },
+};
 
-	snprintf(what, sizeof(what), "read option --%s", name);
-	return isolat_fail(err, ISOLAT_USAGE, what, value, "%s", reason);
-}
-
-static int parse_number(const char *name, const char *text, unsigned long max, unsigned long *value,
-			struct isolat_error *err)
+static int parse_number(int key, unsigned long min, unsigned long max, unsigned long *value, struct isolat_error *err)
 {
 	char *end;
 
 	errno = 0;
-	*value = strtoul(text, &end, 10);
-	if (errno || *end || text[0] < '0' || text[0] > '9' || *value > max)
-		return bad_option(err, name, text, "not a number in its range");
+	*value = strtoul(optarg, &end, 10);
+	if (errno || *end || optarg[0] < '0' || optarg[0] > '9' || *value < min || *value > max)
+		return report_bad_value(&usage, key, optarg, err, "not a whole number from %lu to %lu", min, max);
 	return 0;
 }
 
-static int parse_unsigned(const char *name, const char *text, unsigned int *value, struct isolat_error *err)
+static int parse_halt_poll(struct microvm_config *config, struct isolat_error *err)
 {
-	unsigned long v;
+	unsigned long ns;
 
-	if (parse_number(name, text, 1 << 20, &v, err))
+	if (parse_number(OPT_HALT_POLL, 0, 1000000000, &ns, err))
 		return -1;
-	if (!v)
-		return bad_option(err, name, text, "must not be 0");
-	*value = v;
+	config->halt_poll_ns = (long)ns;
+	config->has_halt_poll = true;
 	return 0;
 }
 
-static int parse_accel(const char *text, enum microvm_accel *accel, struct isolat_error *err)
+static int parse_accel(enum microvm_accel *accel, struct isolat_error *err)
 {
 	static const char *const names[] = { "auto", "kvm", "tcg" };
 
 	for (unsigned int i = 0; i < 3; i++)
-		if (!strcmp(text, names[i])) {
+		if (!strcmp(optarg, names[i])) {
 			*accel = i;
 			return 0;
 		}
-	return bad_option(err, "accel", text, "not auto, kvm or tcg");
+	return report_bad_value(&usage, OPT_ACCEL, optarg, err, "not auto, kvm or tcg");
 }
 
-static int parse_rdt(const char *text, enum microvm_rdt *rdt, struct isolat_error *err)
+static int parse_rdt(enum microvm_rdt *rdt, struct isolat_error *err)
 {
-	if (!strcmp(text, "intel"))
+	if (!strcmp(optarg, "intel"))
 		*rdt = MICROVM_RDT_INTEL;
-	else if (!strcmp(text, "amd"))
+	else if (!strcmp(optarg, "amd"))
 		*rdt = MICROVM_RDT_AMD;
 	else
-		return bad_option(err, "rdt", text, "not intel or amd");
+		return report_bad_value(&usage, OPT_RDT, optarg, err, "not intel or amd");
 	return 0;
 }
 
-static int open_state(const char *path, int *fd, struct isolat_error *err)
+static int open_state(int *fd, struct isolat_error *err)
 {
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	return *fd < 0 ? bad_option(err, "rdt-state", path, strerror(errno)) : 0;
+	*fd = open(optarg, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	return *fd < 0 ? report_bad_value(&usage, OPT_RDT_STATE, optarg, err, "%s", strerror(errno)) : 0;
 }
 
-static int add_file(struct options *o, char *text, bool libraries, struct isolat_error *err)
+static int add_file(struct request *r, int key, struct isolat_error *err)
 {
-	char *to = strchr(text, '=');
+	char *to = strchr(optarg, '=');
 
-	if (o->config.n_files == MAX_ITEMS)
-		return bad_option(err, "file", text, "too many");
+	if (r->config.n_files == MAX_ITEMS)
+		return report_bad_value(&usage, key, optarg, err, "more than %d files and programs", MAX_ITEMS);
 	if (to)
 		*to++ = '\0';
-	o->files[o->config.n_files++] = (struct microvm_file){ .from = text, .to = to, .libraries = libraries };
+	r->files[r->config.n_files++] =
+		(struct microvm_file){ .from = optarg, .to = to, .libraries = key == OPT_PROGRAM };
 	return 0;
 }
 
-static int add_module(struct options *o, char *text, struct isolat_error *err)
+static int add_module(struct request *r, struct isolat_error *err)
 {
-	char *params = strchr(text, ',');
+	char *params = strchr(optarg, ',');
 
-	if (o->config.n_modules == MAX_ITEMS)
-		return bad_option(err, "module", text, "too many");
+	if (r->config.n_modules == MAX_ITEMS)
+		return report_bad_value(&usage, OPT_MODULE, optarg, err, "more than %d modules", MAX_ITEMS);
 	if (params)
 		*params++ = '\0';
 	for (char *p = params; p && *p; p++)
 		if (*p == ',')
 			*p = ' ';
-	o->modules[o->config.n_modules++] = (struct microvm_module){ .name = text, .params = params, .load = true };
+	r->modules[r->config.n_modules++] = (struct microvm_module){ .name = optarg, .params = params, .load = true };
 	return 0;
 }
 
-static int add_device(struct options *o, const char *text, struct isolat_error *err)
+static int add_device(struct request *r, struct isolat_error *err)
 {
-	if (o->config.n_devices == MAX_ITEMS)
-		return bad_option(err, "device", text, "too many");
-	o->devices[o->config.n_devices++] = text;
+	if (r->config.n_devices == MAX_ITEMS)
+		return report_bad_value(&usage, OPT_DEVICE, optarg, err, "more than %d arguments", MAX_ITEMS);
+	r->devices[r->config.n_devices++] = optarg;
 	return 0;
 }
 
-static int parse_one(struct options *o, int opt, struct isolat_error *err)
+static int apply_option(struct request *r, int key, struct isolat_error *err)
 {
-	struct microvm_config *c = &o->config;
-	unsigned long value;
+	struct microvm_config *c = &r->config;
 
-	switch (opt) {
-	case 'k':
+	switch (key) {
+	case OPT_KERNEL:
 		c->kernel = optarg;
 		return 0;
-	case 'c':
-		return parse_unsigned("vcpus", optarg, &c->vcpus, err);
-	case 's':
-		return parse_unsigned("sockets", optarg, &c->sockets, err);
-	case 'o':
-		return parse_unsigned("cores", optarg, &c->cores, err);
-	case 't':
-		return parse_unsigned("threads", optarg, &c->threads, err);
-	case 'n':
-		return parse_unsigned("nodes", optarg, &c->nodes, err);
-	case 'm':
-		return parse_unsigned("memory", optarg, &c->memory_mib, err);
-	case 'a':
-		return parse_accel(optarg, &c->accel, err);
-	case 'R':
-		return parse_rdt(optarg, &c->rdt, err);
-	case 'O':
-		c->rdt_options = optarg;
-		return 0;
-	case 'S':
-		return open_state(optarg, &c->rdt_state, err);
-	case 'N':
-		c->nested = true;
-		return 0;
-	case 'H':
+	case OPT_ACCEL:
+		return parse_accel(&c->accel, err);
+	case OPT_HOST:
 		c->host_root = true;
 		return 0;
-	case 'P':
+	case OPT_NESTED:
+		c->nested = true;
+		return 0;
+	case OPT_RDT:
+		return parse_rdt(&c->rdt, err);
+	case OPT_RDT_OPTIONS:
+		c->rdt_options = optarg;
+		return 0;
+	case OPT_RDT_STATE:
+		return open_state(&c->rdt_state, err);
+	case OPT_HALT_POLL:
+		return parse_halt_poll(c, err);
+	case OPT_PC:
 		c->acpi_pc = true;
 		return 0;
-	case 'p':
-		if (parse_number("halt-poll-ns", optarg, 1000000000, &value, err))
-			return -1;
-		c->halt_poll_ns = value;
-		c->has_halt_poll = true;
-		return 0;
-	case 'f':
-		return add_file(o, optarg, false, err);
-	case 'x':
-		return add_file(o, optarg, true, err);
-	case 'M':
-		return add_module(o, optarg, err);
-	case 'D':
-		return add_device(o, optarg, err);
-	case 'A':
+	case OPT_FILE:
+	case OPT_PROGRAM:
+		return add_file(r, key, err);
+	case OPT_MODULE:
+		return add_module(r, err);
+	case OPT_DEVICE:
+		return add_device(r, err);
+	case OPT_APPEND:
 		c->append = optarg;
 		return 0;
-	case 'C':
+	case OPT_CONSOLE:
 		c->console = optarg;
 		return 0;
-	case 'L':
+	case OPT_LEAK_SCAN:
 		c->leak_scan = true;
 		return 0;
-	case 'T':
-		return parse_unsigned("timeout", optarg, &c->timeout_s, err);
-	case 'r':
-		o->retry = true;
+	default: /* OPT_RETRY */
+		r->retry = true;
 		return 0;
-	default:
-		return isolat_fail(err, ISOLAT_USAGE, "read the command line", NULL, "see isolat-microvm --help");
 	}
 }
 
-/* Returns 1 where --help or --version has said everything. */
-static int parse_options(struct options *o, int argc, char **argv, struct isolat_error *err)
+static int apply_number(struct request *r, const struct number *number, struct isolat_error *err)
 {
-	int opt;
+	unsigned long value;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
-		if (opt == 'h' || opt == 'V') {
-			fputs(opt == 'h' ? usage : "isolat-microvm " ISOLAT_VERSION "\n", stdout);
-			return 1;
-		}
-		if (opt == '?')
-			return isolat_fail(err, ISOLAT_USAGE, "read the command line", argv[optind - 1],
-					   "unknown option, or its argument is missing; see --help");
-		if (parse_one(o, opt, err))
-			return -1;
-	}
-	o->config.files = o->files;
-	o->config.modules = o->modules;
-	o->config.devices = o->devices;
-	o->config.argv = (const char *const *)argv + optind;
-	if (optind == argc)
-		return isolat_fail(err, ISOLAT_USAGE, "read the command line", NULL, "no program; see --help");
+	if (parse_number(number->key, 1, number->max, &value, err))
+		return -1;
+	*(unsigned int *)((char *)&r->config + number->offset) = (unsigned int)value;
 	return 0;
+}
+
+static int parse_one(struct request *r, int key, struct isolat_error *err)
+{
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (numbers[i].key == key)
+			return apply_number(r, &numbers[i], err);
+	return apply_option(r, key, err);
+}
+
+/* Returns an exit code, or -1 to go on. */
+static int parse_options(struct request *r, int argc, char **argv)
+{
+	struct isolat_error err;
+	int key;
+
+	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
+		if (key == REPORT_BAD_OPTION)
+			return ISOLAT_USAGE;
+		if (key == 'h')
+			return report_help(&usage);
+		if (key == 'V') {
+			printf("%s %s\n", usage.command, ISOLAT_VERSION);
+			return ISOLAT_OK;
+		}
+		if (parse_one(r, key, &err))
+			return report_error(&err, false);
+	}
+	r->config.files = r->files;
+	r->config.modules = r->modules;
+	r->config.devices = r->devices;
+	r->config.argv = (const char *const *)argv + optind;
+	if (optind < argc)
+		return -1;
+	isolat_fail(&err, ISOLAT_USAGE, "read the command line", NULL, "no program to run");
+	isolat_hint(&err, "%s --help shows its use", usage.command);
+	return report_error(&err, false);
 }
 
 /* Runs the VM once, its lines to ours. Returns the program's status, or -1 with *@hung telling whether it hung. */
@@ -308,24 +323,25 @@ static int run_once(const struct microvm_config *config, bool *hung, struct isol
 	return status;
 }
 
-int main(int argc, char **argv)
+static int run(const struct request *r)
 {
 	struct isolat_error err = { 0 };
-	struct options options = { 0 };
-	bool hung = false;
-	int rc = parse_options(&options, argc, argv, &err);
+	bool hung;
+	int status = run_once(&r->config, &hung, &err);
 
-	if (rc > 0)
-		return fflush(stdout) ? ISOLAT_FAILED : ISOLAT_OK;
-	if (!rc)
-		rc = run_once(&options.config, &hung, &err);
-	if (rc < 0 && hung && options.retry) {
+	if (status < 0 && hung && r->retry) {
 		fprintf(stderr, "isolat-microvm: %s: %s; once more\n", err.object, err.reason);
-		rc = run_once(&options.config, &hung, &err);
+		status = run_once(&r->config, &hung, &err);
 	}
-	if (rc >= 0)
-		return rc;
-	fprintf(stderr, "isolat-microvm: %s%s%s: %s%s%s%s\n", err.what, err.object[0] ? " " : "", err.object,
-		err.reason, err.hint[0] ? " (" : "", err.hint, err.hint[0] ? ")" : "");
-	return err.code;
+	return status < 0 ? report_error(&err, false) : status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct request request;
+	int code;
+
+	report_program = usage.command;
+	code = parse_options(&request, argc, argv);
+	return report_finish(code < 0 ? run(&request) : code);
 }

@@ -207,13 +207,18 @@ static long long ms_until(const struct timespec *then)
 	return (then->tv_sec - now.tv_sec) * 1000LL + (then->tv_nsec - now.tv_nsec) / 1000000;
 }
 
+static int silence_limit_s(const struct microvm *vm)
+{
+	return vm->accel == MICROVM_ACCEL_KVM ? MICROVM_KVM_LIMIT_S : MICROVM_BOOT_LIMIT_S;
+}
+
 /* Time left until the VM must have ended, or booted, or, as a host VM, said something. */
 static int remaining_ms(const struct microvm *vm)
 {
 	struct timespec silence = vm->heard;
 	long long left = ms_until(&vm->deadline), quiet;
 
-	silence.tv_sec += MICROVM_BOOT_LIMIT_S;
+	silence.tv_sec += silence_limit_s(vm);
 	quiet = ms_until(&silence);
 	if ((!vm->booted || vm->config.host_root) && quiet < left)
 		left = quiet;
@@ -296,7 +301,7 @@ static int time_out(struct microvm *vm, struct isolat_error *err)
 	if (ms_until(&vm->deadline) <= 0)
 		snprintf(how, sizeof(how), "no end within %u s", vm->config.timeout_s);
 	else
-		snprintf(how, sizeof(how), "%s for %d s", vm->booted ? "silent" : "no boot", MICROVM_BOOT_LIMIT_S);
+		snprintf(how, sizeof(how), "%s for %d s", vm->booted ? "silent" : "no boot", silence_limit_s(vm));
 	return fail_with_console(vm, err, how);
 }
 

@@ -27,8 +27,10 @@
 /* The program in the VM reads and writes "msg" lines on this descriptor. */
 #define MICROVM_CHANNEL_FD 3
 
-/* A VM that has not booted by then hangs, and so does a host VM that has said nothing for that long. */
+/* An emulated VM that has not booted by then hangs, and so does a host VM that has said nothing for that long. */
 #define MICROVM_BOOT_LIMIT_S 40
+/* The same under KVM, which may be an emulated one itself. */
+#define MICROVM_KVM_LIMIT_S 120
 
 enum microvm_accel {
 	MICROVM_ACCEL_AUTO, /* hardware KVM where a stock kernel was seen to boot on it, emulation otherwise */

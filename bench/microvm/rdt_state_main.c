@@ -5,39 +5,43 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rdt_state.h"
+#include "report.h"
 
-static const char usage[] =
-	"usage: rdt-state FILE show [--json]\n"
-	"       rdt-state FILE set --socket N --rmid R [--occupancy BYTES] [--mbm-total BYTES]\n"
-	"                          [--mbm-local BYTES] [--unavailable 0|1] [--error 0|1] [--json]\n"
-	"\n"
-	"N is the number of an L3 domain: the id of that cache in the guest, as in schemata. A counter that is\n"
-	"unavailable or in error reads so in the guest's mon_data, whatever its bytes are.\n";
+enum { OPT_SOCKET = 256, OPT_RMID, OPT_OCCUPANCY, OPT_TOTAL, OPT_LOCAL, OPT_UNAVAILABLE, OPT_ERROR, OPT_END };
 
-enum { OPT_JSON = 1, OPT_HELP, OPT_SOCKET, OPT_RMID, OPT_OCCUPANCY, OPT_TOTAL, OPT_LOCAL, OPT_UNAVAILABLE, OPT_ERROR };
+#define GIVEN(opt) (1u << ((opt)-OPT_SOCKET))
 
-static const struct option longopts[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "rmid", required_argument, NULL, OPT_RMID },
-	{ "occupancy", required_argument, NULL, OPT_OCCUPANCY },
-	{ "mbm-total", required_argument, NULL, OPT_TOTAL },
-	{ "mbm-local", required_argument, NULL, OPT_LOCAL },
-	{ "unavailable", required_argument, NULL, OPT_UNAVAILABLE },
-	{ "error", required_argument, NULL, OPT_ERROR },
-	{ NULL, 0, NULL, 0 },
+static const struct report_option options[] = {
+	REPORT_OPTION_HELP,
+	{ "version", 'V', NULL, "show the version" },
+	REPORT_OPTION_JSON,
+	{ "socket", OPT_SOCKET, "N", "the L3 domain: the id of that cache in the guest, as in schemata" },
+	{ "rmid", OPT_RMID, "N", "the counter's RMID" },
+	{ "occupancy", OPT_OCCUPANCY, "BYTES", "set the cache's occupancy" },
+	{ "mbm-total", OPT_TOTAL, "BYTES", "set the memory traffic since boot" },
+	{ "mbm-local", OPT_LOCAL, "BYTES", "set the local part of it" },
+	{ "unavailable", OPT_UNAVAILABLE, "0|1", "whether the guest reads \"Unavailable\" instead" },
+	{ "error", OPT_ERROR, "0|1", "whether the guest reads \"Error\" instead" },
+	{ 0 },
 };
 
-struct options {
-	int json;
-	unsigned int given; /* bits 1 << OPT_... */
-	uint64_t value[OPT_ERROR + 1];
+static const struct report_usage usage = {
+	.command = "rdt-state",
+	.synopsis = "FILE show|set [OPTION]...",
+	.about =
+		"Shows what a guest has programmed into the emulated RDT hardware whose state is in FILE, or sets what "
+		"one of its counters reads: --socket and --rmid name it.",
+	.options = options,
+};
+
+struct request {
+	bool json;
+	unsigned int given; /* GIVEN() of the options below */
+	uint64_t value[OPT_END - OPT_SOCKET];
 };
 
 /* The JSON forms of the state's parts. Every number is the register's own, save that PQR_ASSOC is taken apart. */
@@ -271,135 +275,120 @@ static void show_text(const struct rdt_state *state)
 	show_domains(state);
 }
 
-static int cmd_show(const char *path, const struct options *opts, struct isolat_error *err)
+static int cmd_show(const char *path, const struct request *r, struct isolat_error *err)
 {
 	struct rdt_state *state = rdt_state_open(path, 0, err);
-	json_t *out;
 
 	if (!state)
 		return -1;
-	if (opts->json) {
-		out = state_json(state);
-		json_dumpf(out, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(out);
-	} else {
+	if (r->json)
+		report_json(state_json(state));
+	else
 		show_text(state);
-	}
 	rdt_state_close(state);
 	return 0;
 }
 
-static void set_flag(const struct options *opts, int opt, uint64_t flag, rdt_word *flags)
+static void set_word(const struct request *r, int opt, rdt_word *word)
 {
-	if (opts->given & 1u << opt && opts->value[opt])
+	if (r->given & GIVEN(opt))
+		*word = r->value[opt - OPT_SOCKET];
+}
+
+static void set_flag(const struct request *r, int opt, uint64_t flag, rdt_word *flags)
+{
+	if (!(r->given & GIVEN(opt)))
+		return;
+	if (r->value[opt - OPT_SOCKET])
 		atomic_fetch_or(flags, flag);
-	else if (opts->given & 1u << opt)
+	else
 		atomic_fetch_and(flags, ~flag);
 }
 
-static int cmd_set(const char *path, const struct options *opts, struct isolat_error *err)
+static int cmd_set(const char *path, const struct request *r, struct isolat_error *err)
 {
-	const unsigned int needed = 1 << OPT_SOCKET | 1 << OPT_RMID;
+	const unsigned int needed = GIVEN(OPT_SOCKET) | GIVEN(OPT_RMID);
 	struct rdt_counter *ctr;
 	struct rdt_state *state;
 
-	if ((opts->given & needed) != needed)
+	if ((r->given & needed) != needed)
 		return isolat_fail(err, ISOLAT_USAGE, "set a counter", path, "--socket and --rmid are needed");
 	state = rdt_state_open(path, 1, err);
 	if (!state)
 		return -1;
-	ctr = rdt_state_counter(state, opts->value[OPT_SOCKET], opts->value[OPT_RMID], err);
+	ctr = rdt_state_counter(state, r->value[0], r->value[OPT_RMID - OPT_SOCKET], err);
 	if (ctr) {
-		if (opts->given & 1 << OPT_OCCUPANCY)
-			ctr->occupancy = opts->value[OPT_OCCUPANCY];
-		if (opts->given & 1 << OPT_TOTAL)
-			ctr->mbm_total = opts->value[OPT_TOTAL];
-		if (opts->given & 1 << OPT_LOCAL)
-			ctr->mbm_local = opts->value[OPT_LOCAL];
-		set_flag(opts, OPT_UNAVAILABLE, RDT_CTR_UNAVAILABLE, &ctr->flags);
-		set_flag(opts, OPT_ERROR, RDT_CTR_ERROR, &ctr->flags);
+		set_word(r, OPT_OCCUPANCY, &ctr->occupancy);
+		set_word(r, OPT_TOTAL, &ctr->mbm_total);
+		set_word(r, OPT_LOCAL, &ctr->mbm_local);
+		set_flag(r, OPT_UNAVAILABLE, RDT_CTR_UNAVAILABLE, &ctr->flags);
+		set_flag(r, OPT_ERROR, RDT_CTR_ERROR, &ctr->flags);
 	}
 	rdt_state_close(state);
 	return ctr ? 0 : -1;
 }
 
-static const struct verb {
-	const char *name;
-	int (*run)(const char *path, const struct options *opts, struct isolat_error *err);
-} verbs[] = {
-	{ "show", cmd_show },
-	{ "set", cmd_set },
-};
-
-static int parse_number(int opt, const char *text, struct options *opts, struct isolat_error *err)
+static int parse_value(struct request *r, int opt, struct isolat_error *err)
 {
+	bool flag = opt == OPT_UNAVAILABLE || opt == OPT_ERROR;
+	uint64_t value;
 	char *end;
 
 	errno = 0;
-	opts->value[opt] = strtoull(text, &end, 0);
-	if (errno || end == text || *end || *text == '-')
-		return isolat_fail(err, ISOLAT_USAGE, "read the command line", "", "'%s' is not a number", text);
-	opts->given |= 1u << opt;
+	value = strtoull(optarg, &end, 0);
+	if (errno || optarg[0] < '0' || optarg[0] > '9' || *end || (flag && value > 1))
+		return report_bad_value(&usage, opt, optarg, err, flag ? "not 0 or 1" : "not a number");
+	r->value[opt - OPT_SOCKET] = value;
+	r->given |= GIVEN(opt);
 	return 0;
 }
 
-static int parse_options(int argc, char **argv, struct options *opts, struct isolat_error *err)
+/* Returns an exit code, or -1 to go on. */
+static int parse_options(struct request *r, int argc, char **argv)
 {
-	int opt;
+	struct isolat_error err;
+	int key;
 
-	while ((opt = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
-		if (opt == '?')
-			return isolat_fail(err, ISOLAT_USAGE, "read the command line", "",
-					   "no such option, or no value");
-		if (opt == OPT_HELP) {
-			fputs(usage, stdout);
-			exit(ISOLAT_OK);
+	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
+		if (key == REPORT_BAD_OPTION)
+			return ISOLAT_USAGE;
+		if (key == 'h')
+			return report_help(&usage);
+		if (key == 'V') {
+			printf("%s %s\n", usage.command, ISOLAT_VERSION);
+			return ISOLAT_OK;
 		}
-		if (opt == OPT_JSON)
-			opts->json = 1;
-		else if (parse_number(opt, optarg, opts, err))
-			return -1;
+		if (key == 'j')
+			r->json = true;
+		else if (parse_value(r, key, &err))
+			return report_error(&err, report_wants_json(argc, argv));
 	}
-	if (argc - optind != 2)
-		return isolat_fail(err, ISOLAT_USAGE, "read the command line", "", "FILE and a verb are needed");
-	return 0;
+	return -1;
 }
 
-static void print_error(const struct isolat_error *err, int json)
+static int run(const struct request *r, int argc, char **argv, struct isolat_error *err)
 {
-	json_t *out;
-
-	if (!json) {
-		fprintf(stderr, "rdt-state: %s: %s%s%s\n", err->what, err->object, *err->object ? ": " : "",
-			err->reason);
-		return;
+	if (argc != 2) {
+		isolat_fail(err, ISOLAT_USAGE, "read the command line", NULL,
+			    "a file and one of show and set are needed");
+		return isolat_hint(err, "%s --help shows its use", usage.command);
 	}
-	out = json_pack("{s:{s:i,s:s,s:s,s:s,s:s}}", "error", "code", err->code, "what", err->what, "object",
-			err->object, "reason", err->reason, "hint", err->hint);
-	json_dumpf(out, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(out);
+	if (!strcmp(argv[1], "show"))
+		return cmd_show(argv[0], r, err);
+	if (!strcmp(argv[1], "set"))
+		return cmd_set(argv[0], r, err);
+	return isolat_fail(err, ISOLAT_USAGE, "find verb", argv[1], "neither show nor set");
 }
 
 int main(int argc, char **argv)
 {
-	struct options opts = { 0 };
+	struct request request = { 0 };
 	struct isolat_error err;
-	int ret;
-	size_t i;
+	int code;
 
-	opterr = 0;
-	ret = parse_options(argc, argv, &opts, &err);
-	if (!ret) {
-		ret = isolat_fail(&err, ISOLAT_USAGE, "read the command line", argv[optind + 1], "no such verb");
-		for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-			if (!strcmp(argv[optind + 1], verbs[i].name))
-				ret = verbs[i].run(argv[optind], &opts, &err);
-		}
-	}
-	if (!ret)
-		return ISOLAT_OK;
-	print_error(&err, opts.json);
-	return err.code;
+	report_program = usage.command;
+	code = parse_options(&request, argc, argv);
+	if (code < 0)
+		code = run(&request, argc - optind, argv + optind, &err) ? report_error(&err, request.json) : ISOLAT_OK;
+	return report_finish(code);
 }

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The isolat command from outside: usage errors, exit codes, JSON, lost output, and that help, man pages and bash
-# completion name the same options. Usage: test_cli.sh ISOLAT
+# The commands from outside: usage errors, exit codes, JSON, lost output, and that help, man pages and bash completion
+# name the same options. Usage: test_cli.sh ISOLAT, with the other commands beside it.
 # Prints "ok NAME" or "not ok NAME - WHY" lines, and fails when one of them does.
 set -u
 
 isolat=$(realpath -- "${1:?usage: test_cli.sh ISOLAT}") || exit 2
+bin=$(dirname -- "$isolat")
 top=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")/../..")
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
@@ -83,8 +84,8 @@ lost_output() # KIND TEXT ARGUMENTS...: KIND of stdout is full, closed, or a pip
 	esac
 	code=$?
 	[ "$code" = 1 ] || why+="exit code $code, not 1; "
-	grep -q "^isolat: write standard output: $text" "$scratch/err" || why+="stderr: $(cat "$scratch/err")"
-	verdict "lost output: $kind, $*" "$why"
+	grep -q "^${isolat##*/}: write standard output: $text" "$scratch/err" || why+="stderr: $(cat "$scratch/err")"
+	verdict "lost output: $kind, ${isolat##*/} $*" "$why"
 }
 
 test_usage()
@@ -207,8 +208,8 @@ man_options()
 completions()
 {
 	# shellcheck disable=SC2016 # for the inner shell
-	bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _isolat "$1"
-		printf "%s\n" "${COMPREPLY[@]}"' bash "$top/tools/completion/isolat.bash" "$@" 2>/dev/null | sort -u
+	bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); name=${1##*/}
+		"_${name//-/_}" "$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$top/tools/completion/isolat.bash" "$@" 2>/dev/null | sort -u
 }
 
 # The page that documents a command: its own, or that of the verb which it belongs to.
@@ -272,6 +273,34 @@ test_agreement()
 	done
 }
 
+# Compares help and man page of a command without verbs, and the completion where it has one.
+test_command_agreement() # COMMAND
+{
+	local page=$top/docs/$1.1 options
+	options=$("$bin/$1" --help | help_options)
+	same "$1.1 has the options of: $1" "$options" "$(man_options "$page")"
+	[ "$1" = isolat-microvm ] || return
+	same "completion has the options of: $1" "$options" "$(completions "$bin/$1" --)"
+}
+
+# What main() of isolat does for its verbs, the other commands do themselves.
+test_other_commands()
+{
+	local isolat command why
+	for command in isolat-microvm rdt-state; do
+		isolat=$bin/$command
+		run --frob word --json
+		why=
+		[ "$code" = 2 ] || why="exit code $code, not 2; "
+		grep -q -- '--frob' "$scratch/err" || [ "$command" != isolat-microvm ] || why+="no line on stderr; "
+		grep -q '"object": "--frob"' "$scratch/out" || [ "$command" != rdt-state ] || why+="no JSON"
+		verdict "$command: unknown option" "$why"
+		shows "$command --help" "^Usage: $command" --help
+		shows "$command --version" "^$command [0-9]*\.[0-9]*\.[0-9]*\$" --version
+		lost_output full "No space left" --help
+	done
+}
+
 # A terminal gets its width and colour, NO_COLOR is heeded.
 test_terminal()
 {
@@ -293,12 +322,22 @@ test_completion()
 	mkdir -p "$scratch/roots/one"
 	same "completion of a directory" "$scratch/roots/one" "$(completions "$isolat" doctor --root "$scratch/roots/o")"
 	same "completion of a prefix" "--json" "$(completions "$isolat" doctor --j)"
+
+	local microvm=$bin/isolat-microvm
+	mkdir -p "$scratch/kernels/6.99" && touch "$scratch/kernels/6.99/vmlinuz" "$scratch/roots/two"
+	same "completion of a choice" "kvm" "$(completions "$microvm" --accel k)"
+	same "completion of a kernel" "6.99" "$(ISOLAT_KERNELS=$scratch/kernels completions "$microvm" --kernel 6.9)"
+	same "completion of a file" "$scratch/roots/two" "$(completions "$microvm" --host --file "$scratch/roots/t")"
+	same "completion of a number" "" "$(completions "$microvm" --vcpus "")"
+	same "completion of a program" "mkfifo" "$(completions "$microvm" --vcpus 2 mkfif)"
+	same "completion of a program after --" "mkfifo" "$(completions "$microvm" --pc -- mkfif)"
+	same "completion of a program's argument" "" "$(completions "$microvm" --pc sh --v)"
 }
 
 test_man_pages()
 {
 	local page why
-	for page in "$top"/docs/*.1; do
+	for page in "$top"/docs/*.[1-8]; do
 		why=$(mandoc -Tlint -W warning "$page" 2>&1 | head -n 1)
 		verdict "mandoc ${page##*/}" "$why"
 	done
@@ -315,6 +354,9 @@ test_help
 test_doctor
 test_lost_output
 test_agreement
+test_command_agreement isolat-microvm
+test_command_agreement rdt-state
+test_other_commands
 test_completion
 test_terminal
 test_man_pages

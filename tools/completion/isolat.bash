@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# bash completion for isolat. Verbs and options come from the command's own help, so they cannot go stale.
+# bash completion for isolat and isolat-microvm. Verbs and options come from the commands' own help, so they cannot go
+# stale.
 
 # The words of a section ("Verbs", "Options") of the help of "$@": a verb, or the long option of each line.
 _isolat_section()
@@ -13,7 +14,8 @@ _isolat_section()
 		inside && /^ +(-[a-zA-Z], )?--/ { sub(/^ +(-[a-zA-Z], )?/, ""); print $1 }'
 }
 
-# Whether option $1 of the command "${@:2}" takes an argument, and of which kind: prints its name in the help.
+# Whether option $1 of the command "${@:2}" takes an argument, and of which kind: prints its name in the help, which is
+# in capitals (N, FROM[=TO]) or the words to choose from (auto|kvm|tcg).
 _isolat_argument()
 {
 	local option=$1
@@ -24,7 +26,7 @@ _isolat_argument()
 			sub(/^ +/, "", line)
 			count = split(line, word, " ")
 			at = word[1] ~ /^-[a-zA-Z],$/ ? 2 : 1
-			if ((word[at] == option || word[1] == option ",") && word[at + 1] ~ /^[A-Z][A-Z,.]*$/)
+			if ((word[at] == option || word[1] == option ",") && word[at + 1] ~ /^([A-Z][][A-Z,.=]*|[a-z]+([|][a-z]+)+)$/)
 				print word[at + 1]
 		}'
 }
@@ -61,4 +63,66 @@ _isolat()
 	fi
 }
 
+# How many of the words "$@" are the command and its options: what follows is the program. "--" belongs to the options.
+_isolat_microvm_options()
+{
+	local -a words=("$@")
+	local at=1
+
+	while [[ $at -lt $# && ${words[at]} == -?* ]]; do
+		[[ ${words[at]} == -- ]] && { echo $((at + 1)); return; }
+		[[ -n $(_isolat_argument "${words[at]}" "$1") ]] && at=$((at + 1))
+		at=$((at + 1))
+	done
+	echo "$at"
+}
+
+# Kernels that isolat-microvm finds by name.
+_isolat_microvm_kernels()
+{
+	local path
+
+	for path in "${ISOLAT_KERNELS:-/var/lib/isolat/kernels}"/*/vmlinuz /boot/vmlinuz-*; do
+		[[ -e $path ]] || continue
+		case $path in
+		*/vmlinuz) path=${path%/vmlinuz} && echo "${path##*/}" ;;
+		*) echo "${path#*/vmlinuz-}" ;;
+		esac
+	done
+}
+
+_isolat_microvm()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} program kind
+	program=$(_isolat_microvm_options "${COMP_WORDS[@]:0:COMP_CWORD}")
+
+	COMPREPLY=()
+	if [[ $program -lt $COMP_CWORD ]]; then # an argument of the program
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+	fi
+	kind=
+	[[ $program -gt $COMP_CWORD ]] && kind=$(_isolat_argument "$previous" "$1")
+	case $kind in
+	FILE | FROM*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		;;
+	NAME)
+		mapfile -t COMPREPLY < <(compgen -f -W "$(_isolat_microvm_kernels)" -- "$current")
+		;;
+	*"|"*)
+		mapfile -t COMPREPLY < <(compgen -W "${kind//|/ }" -- "$current")
+		;;
+	"")
+		if [[ $current == -* && $previous != -- ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_isolat_section Options "$1")" -- "$current")
+		else
+			mapfile -t COMPREPLY < <(compgen -c -- "$current")
+		fi
+		;;
+	esac
+}
+
 complete -F _isolat isolat
+complete -F _isolat_microvm isolat-microvm

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# bench-check.sh: measures every figure that was aimed at and prints target, value and verdict. Not a test: it exits
+# with 0 as long as it could measure. The reports stay in build/bench.
+set -eu
+cd "$(dirname "$0")/.."
+build=${ISOLAT_BUILD:-build}
+out=$build/bench
+mkdir -p "$out"
+
+say() { [ ! -t 2 ] || echo "bench-check: $*" >&2; }
+
+# row NAME UNIT OPERATOR TARGET VALUE [NOTE]; VALUE is a number, or - where there is nothing to judge
+row() {
+	verdict=missed
+	if [ "$5" = - ]; then
+		verdict='no verdict'
+	elif awk "BEGIN { exit !($5 $3 $4) }"; then
+		verdict=reached
+	fi
+	printf '%-62s %2s %6s %-2s  %8s  %s%s\n' "$1" "$3" "$4" "$2" "$5" "$verdict" "${6:+ ($6)}"
+}
+
+# cell FILE LATENCY_NS GUEST(true|false) EXPRESSION
+cell() {
+	jq -r --argjson latency "$2" --argjson guest "$3" \
+		".cells[] | select(.latency_ns == \$latency and .host_poll_ns == 0 and (.guest_poll_ns > 0) == \$guest) | $4" \
+		"$1"
+}
+
+# short_idles LABEL FILE LATENCY_NS: the share of short idles in HLT, with and without the module
+short_idles() {
+	share='.traced | (.short_halted + .short_not_halted) as $n |
+		if $n < 20 then "-" else 10000 * .short_halted / $n | round / 100 end'
+	count='.traced | "of \(.short_halted + .short_not_halted)"'
+	row "short idles in HLT, $1, smart idle poll" % '<=' 5 "$(cell "$2" "$3" true "$share")" "$(cell "$2" "$3" true "$count")"
+	row "short idles in HLT, $1, control" % '>' 90 "$(cell "$2" "$3" false "$share")" "$(cell "$2" "$3" false "$count")"
+}
+
+say 'isolat bench idle, about a minute'
+"$build/isolat" bench idle --host-polling off --json > "$out/idle.json" || { cat "$out/idle.json"; exit 1; }
+say 'the same for 1 us on a slower clock'
+"$build/isolat" bench idle --host-polling off --inject 1 --slowdown 300 --guest-poll 25 --json > "$out/idle-1us.json" ||
+	{ cat "$out/idle-1us.json"; exit 1; }
+say 'ticks of an idle CPU'
+"$build/tests/vm/run" tests/vm/matrix tick > "$out/tick.txt" || { cat "$out/tick.txt"; exit 1; }
+
+printf '%-62s %2s %6s %-2s  %8s  %s\n' figure '' target '' value verdict
+short_idles '1 us' "$out/idle.json" 1000
+short_idles '1 us, times x300, limit 25 us' "$out/idle-1us.json" 1000
+short_idles '20 us' "$out/idle.json" 20000
+row 'wake-up IPIs, smart idle poll against control' % '<' 15 "$(jq '[.wake[] | select(.host_poll_ns == 0)] |
+	(map(select(.guest_poll_ns > 0))[0] | .wake_ipis / .wake_ups) / (map(select(.guest_poll_ns == 0))[0] |
+	.wake_ipis / .wake_ups) * 10000 | round / 100' "$out/idle.json")"
+# "figure NAME target<=N value=N", as the tests print them; each is a bound on interrupts counted
+sed -n 's/^# figure \([^ ]*\) target<=\([0-9]*\) value=\([0-9]*\)$/\1 \2 \3/p' "$out/tick.txt" |
+	while read -r name target value; do
+		row "timer interrupts in 10 idle s, $name" '' '<=' "$target" "$value"
+	done
