@@ -137,7 +137,7 @@ $(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
 
 # What runs inside the test VMs.
 VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests/vm/cases/*.c))
-$(B)/tests/vm/cases/%: tests/vm/cases/%.c tests/vm/cases/check.h $(GUEST_LIB)
+$(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST_LIB)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
 
 TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/cache) ISOLAT_BUILD=$(abspath $(B))

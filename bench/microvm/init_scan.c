@@ -113,7 +113,8 @@ static bool module_area(char *line)
 {
 	char *caller = strchr(line, ' ');
 
-	caller = caller ? strchr(caller + 1, ' ') : NULL;
+	caller += caller ? strspn(caller, " ") : 0; /* the size is padded */
+	caller = caller ? strchr(caller, ' ') : NULL;
 	if (!caller || !strstr(caller, "module"))
 		return false;
 	caller[1 + strcspn(caller + 1, "+ ")] = '\0';

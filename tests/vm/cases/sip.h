@@ -31,7 +31,8 @@
 UNUSED static bool file_says(const char *path, const char *text)
 {
 	char *found = guest_read_file(path);
-	bool same = found && !strncmp(found, text, strlen(text)) && (!found[strlen(text)] || found[strlen(text)] == '\n');
+	bool same =
+		found && !strncmp(found, text, strlen(text)) && (!found[strlen(text)] || found[strlen(text)] == '\n');
 
 	free(found);
 	return same;
@@ -42,6 +43,16 @@ UNUSED static bool exists(const char *path)
 	return !access(path, F_OK);
 }
 
+/* --- the module --- */
+
+UNUSED static void sip_load(const char *params)
+{
+	int rc = guest_load_module(SIP, params);
+
+	require(!rc, "insmod " SIP " %s%s%s", params, rc ? ": " : "", rc ? strerror(errno) : "");
+}
+
+/* In dmesg since boot. */
 UNUSED static bool log_has(const char *text)
 {
 	static char log[1 << 20];
@@ -49,13 +60,6 @@ UNUSED static bool log_has(const char *text)
 
 	log[n > 0 ? n : 0] = '\0';
 	return strstr(log, text);
-}
-
-/* --- the module --- */
-
-UNUSED static void sip_load(const char *params)
-{
-	require(!guest_load_module(SIP, params), "insmod " SIP " %s: %s", params, strerror(errno));
 }
 
 /* Loading must fail with @error and say @reason in the log. */
@@ -80,7 +84,9 @@ UNUSED static void sip_is_gone(void)
 
 UNUSED static void sip_unload(void)
 {
-	check(!guest_unload_module(SIP), "rmmod " SIP ": %s", strerror(errno));
+	int rc = guest_unload_module(SIP);
+
+	check(!rc, "rmmod " SIP "%s%s", rc ? ": " : "", rc ? strerror(errno) : "");
 	sip_is_gone();
 }
 
@@ -110,6 +116,15 @@ UNUSED static int sip_set(const char *param, const char *value)
 	return guest_write_file(path, value);
 }
 
+/* What @key grew by, on @cpu or on all CPUs, while @work ran. */
+UNUSED static long long sip_growth(const char *key, int cpu, void (*work)(void))
+{
+	long long before = sip_count(key, cpu);
+
+	work();
+	return sip_count(key, cpu) - before;
+}
+
 /* The kernel's governor must be the one that the test was booted for. */
 UNUSED static void require_governor(void)
 {
@@ -127,7 +142,8 @@ UNUSED static void sleep_ms(unsigned int ms)
 	usleep(ms * 1000);
 }
 
-/* Two threads on two CPUs that wake each other in turns: what a round costs a CPU in idle time is a wake-up's length. */
+/* Two threads on two CPUs that wake each other in turns: what a round costs a CPU in idle time is a wake-up's length.
+ */
 struct ping_pong {
 	int pipes[2][2];
 	int cpus[2];
@@ -173,6 +189,11 @@ UNUSED static void ping_pong(long rounds)
 	pthread_join(pong, NULL);
 	for (int i = 0; i < 4; i++)
 		close(pp.pipes[i / 2][i % 2]);
+}
+
+UNUSED static void ping_pong_2000(void)
+{
+	ping_pong(2000);
 }
 
 /* @count sleeps of @us each, from the calling thread's CPU. */
