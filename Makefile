@@ -58,6 +58,7 @@ HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all check check-built demo demo-built bench-check kernels modules install uninstall dkms-install style clean deps
 
 all: $(PROGRAMS) $(HELPERS)

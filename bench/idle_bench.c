@@ -63,9 +63,12 @@ static int wait_answer(struct bench_vm *b, const char *command, json_t **answer)
 		if (strncmp(event.text, "ok ", 3))
 			return isolat_fail(b->err, ISOLAT_FAILED, "run in the guest", command, "%s", event.text);
 		*answer = json_loads(event.text + 3, 0, NULL);
-		return *answer ? 0
-			       : isolat_fail(b->err, ISOLAT_FAILED, "read the guest's answer", command,
-					     "not JSON: %.200s", event.text + 3);
+		if (json_is_object(*answer))
+			return 0;
+		json_decref(*answer);
+		*answer = NULL;
+		return isolat_fail(b->err, ISOLAT_FAILED, "read the guest's answer", command, "not an object: %.200s",
+				   event.text + 3);
 	}
 	return rc < 0 ? -1 : isolat_fail(b->err, ISOLAT_FAILED, "run in the guest", command, "the VM ended");
 }
@@ -188,7 +191,8 @@ static int measure_cell(struct bench_vm *b, unsigned int latency_ns, json_t *cel
 	cell = json_pack("{s:i, s:i, s:i, s:i}", "latency_ns", latency_ns, "host_poll_ns", b->host_poll_ns,
 			 "guest_poll_ns", b->guest_poll ? config->guest_poll_ns : 0, "reads", config->reads);
 	add_usage(cell, before, after, FIO_VCPU);
-	json_object_update_new(cell, read);
+	json_object_update_missing(cell, read); /* nothing of ours is the guest's to say */
+	json_decref(read);
 	json_object_set_new(cell, "traced", traced);
 	json_array_append_new(cells, cell);
 	return 0;
@@ -206,7 +210,8 @@ static int measure_wakes(struct bench_vm *b, json_t *wakes)
 	entry = json_pack("{s:i, s:i, s:i}", "host_poll_ns", b->host_poll_ns, "guest_poll_ns",
 			  b->guest_poll ? b->config->guest_poll_ns : 0, "wake_ups", 2 * b->config->wakes);
 	add_usage(entry, before, after, 0);
-	json_object_update_new(entry, wake);
+	json_object_update_missing(entry, wake);
+	json_decref(wake);
 	json_array_append_new(wakes, entry);
 	return 0;
 }

@@ -17,8 +17,16 @@
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
+#include <linux/suspend.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
+
+/* Where there is no suspend, it is a constant, which has no address to read once. */
+#ifdef CONFIG_SUSPEND
+#define compat_suspend_target() READ_ONCE(pm_suspend_target_state)
+#else
+#define compat_suspend_target() PM_SUSPEND_ON
+#endif
 
 /*
  * Around a wait in the idle task: RCU stops watching this CPU, and lockdep is told beforehand that the wait runs with

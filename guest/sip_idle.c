@@ -278,6 +278,15 @@ static void sip_offer_halt(struct sip_cpu *c)
 	c->dev.states_usage[SIP_STATE_HALT].disable &= ~CPUIDLE_STATE_DISABLED_BY_DRIVER;
 }
 
+/*
+ * A need_resched that finds nothing to run ends no period, but disables HLT as the end of one does; and a user's write
+ * to the state's .disable in sysfs can bring back a bit that was just cleared.
+ */
+static bool sip_halt_is_on_offer(const struct sip_cpu *c)
+{
+	return !(c->dev.states_usage[SIP_STATE_HALT].disable & CPUIDLE_STATE_DISABLED_BY_DRIVER);
+}
+
 /* The wait is over.  If the idle period is too, let the next one begin in POLL, unless polling does not pay. */
 static void sip_after_wait(struct sip_cpu *c)
 {
@@ -319,7 +328,7 @@ static void sip_poll_slice(struct sip_cpu *c)
  */
 static bool sip_must_halt(const struct sip_cpu *c)
 {
-	return c->dev.forced_idle_latency_limit_ns || READ_ONCE(pm_suspend_target_state) == PM_SUSPEND_TO_IDLE;
+	return c->dev.forced_idle_latency_limit_ns || compat_suspend_target() == PM_SUSPEND_TO_IDLE;
 }
 
 static void sip_forced_halt(struct sip_cpu *c)
@@ -345,7 +354,7 @@ static int sip_enter_poll(struct cpuidle_device *dev, struct cpuidle_driver *drv
 	sip_enter_period(c);
 	if (!c->period.spent) {
 		sip_poll_window(c);
-	} else if (c->period.offered) {
+	} else if (c->period.offered && sip_halt_is_on_offer(c)) {
 		sip_poll_slice(c);
 	} else {
 		sip_offer_halt(c);
@@ -393,6 +402,7 @@ void sip_idle_states(struct cpuidle_driver *drv)
 	sip_state(&drv->states[SIP_STATE_POLL], "POLL", "smart idle poll", sip_enter_poll);
 	sip_state(&drv->states[SIP_STATE_HALT], "HLT", "halt", sip_enter_halt);
 	drv->states[SIP_STATE_POLL].flags |= CPUIDLE_FLAG_POLLING;
-	drv->states[SIP_STATE_HALT].exit_latency_ns = 1; /* see LATENCY LIMIT OF ZERO */
+	drv->states[SIP_STATE_HALT].exit_latency_ns = 1;     /* see LATENCY LIMIT OF ZERO */
+	drv->states[SIP_STATE_HALT].target_residency_ns = 1; /* not below the latency, 6.19 insists */
 	drv->state_count = SIP_STATES;
 }

@@ -9,18 +9,32 @@ cd "$(dirname "$0")/.." || exit 1
 build=${ISOLAT_BUILD:-build}
 what=${1:-}
 results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+trap 'rm -f "$results" "$results.one" "$results.status"' EXIT
 
-# run TITLE COMMAND...: shows the output and keeps its TAP lines. A program that fails without saying "not ok" counts.
+# run TITLE COMMAND...: shows the output and keeps its TAP lines. What fails, dies or runs other than the tests that it
+# planned without saying "not ok" counts as a failure.
 run() {
 	title=$1
 	shift
 	echo "== $title"
-	{ "$@" 2>&1; echo "status $?"; } | sed -u "s,^\(ok\|not ok\) ,&$title: ," | tee -a "$results" | grep -v '^status '
-	status=$(sed -n 's/^status //p' "$results" | tail -n 1)
-	if [ "$status" != 0 ] && ! grep -q "^not ok $title: " "$results"; then
-		echo "not ok $title: ended with status $status" | tee -a "$results"
+	rm -f "$results.status"
+	{ "$@" 2>&1; echo $? > "$results.status"; echo; } |
+		sed -u "s,^\(ok\|not ok\) ,&$title: ," | tee "$results.one"
+	cat "$results.one" >> "$results"
+	ran=$(grep -cE "^(not )?ok $title: " "$results.one")
+	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$results.one" | tail -n 1)
+	grep -q "^not ok $title: " "$results.one" && return
+	if [ "$(cat "$results.status")" != 0 ]; then
+		lost "ended with status $(cat "$results.status")"
+	elif [ "$ran" = 0 ] && [ "${planned:-1}" != 0 ]; then
+		lost "ran no test"
+	elif [ "${planned:-$ran}" != "$ran" ]; then
+		lost "ran $ran tests of $planned"
 	fi
+}
+
+lost() {
+	echo "not ok $title: $1" | tee -a "$results"
 }
 
 wanted() { # GROUP NAME

@@ -89,13 +89,21 @@ static double now(void)
 
 static void show_progress(const char *text)
 {
-	fprintf(stderr, "[%3.0f s] %s\n", now() - started, text);
+	char line[512];
+
+	snprintf(line, sizeof(line), "%s", text);
+	report_clean(line);
+	fprintf(stderr, "[%3.0f s] %s\n", now() - started, line);
 }
 
 /* Lines from the lab have their own time already. */
 static void pass_progress(const char *text)
 {
-	fprintf(stderr, "%s\n", text);
+	char line[512];
+
+	snprintf(line, sizeof(line), "%s", text);
+	report_clean(line);
+	fprintf(stderr, "%s\n", line);
 }
 
 static int parse_count(const char *option, const char *text, unsigned long low, unsigned long high, unsigned int *value,
@@ -251,7 +259,8 @@ static int find_module(struct request *r)
 	}
 	isolat_fail(&r->err, ISOLAT_USAGE, "find smart_idle_poll.ko", kernel.release, "not in %.256s/updates/dkms",
 		    kernel.modules);
-	return isolat_hint(&r->err, "build it with make dkms-install, or name it with --module");
+	return isolat_hint(&r->err, r->lab ? "set ISOLAT_BUILD to isolat's build folder, or name it with --module"
+					   : "build it with make dkms-install, or name it with --module");
 }
 
 struct arguments {
@@ -266,30 +275,35 @@ static void add_number(struct arguments *a, const char *option, unsigned int val
 	a->v[a->n++] = a->text[a->n_texts++];
 }
 
+/* Paths are relative to where we are; the emulated host is elsewhere. */
 static void add_setting(struct arguments *a, char *buf, size_t size, const char *name)
 {
 	const char *value = getenv(name);
+	char path[PATH_MAX];
 
-	if (!value)
+	if (!value || !realpath(value, path))
 		return;
-	snprintf(buf, size, "%s=%s", name, value);
+	snprintf(buf, size, "%s=%s", name, path);
 	a->v[a->n++] = buf;
 }
 
 /* The same benchmark, as a command for the emulated host. */
 static void lab_arguments(const struct request *r, struct arguments *a, const char *self, bool host_on)
 {
-	static char kernels[PATH_MAX], build[PATH_MAX];
+	static char kernels[PATH_MAX + 32], build[PATH_MAX + 32], module[PATH_MAX], image[PATH_MAX];
+	const char *kernel;
 	const struct idle_bench_config *b = &r->bench;
 	char *inject = a->text[a->n_texts++];
 	size_t used;
 
+	kernel = strchr(b->kernel, '/') && realpath(b->kernel, image) ? image : b->kernel;
 	a->v[a->n++] = "env";
 	add_setting(a, kernels, sizeof(kernels), "ISOLAT_KERNELS");
 	add_setting(a, build, sizeof(build), "ISOLAT_BUILD");
 	a->v[a->n++] = "ISOLAT_IN_LAB=1";
-	for (const char *const *word = (const char *const[]){ self, "bench", "idle", "--json", "--progress", "--kernel",
-							      b->kernel, "--module", b->module, NULL };
+	for (const char *const *word =
+		     (const char *const[]){ self, "bench", "idle", "--json", "--progress", "--kernel", kernel,
+					    "--module", realpath(b->module, module) ? module : b->module, NULL };
 	     *word; word++)
 		a->v[a->n++] = *word;
 	a->v[a->n++] = host_on ? "--host-polling=on" : "--host-polling=off";
@@ -362,7 +376,7 @@ static int run_lab_once(struct request *r, const struct microvm_config *config, 
 	out = open_memstream(&text, &size);
 	rc = follow_lab(r, vm, out);
 	fclose(out);
-	*hung = microvm_timed_out(vm);
+	*hung = microvm_worth_retry(vm);
 	microvm_end(vm);
 	if (rc >= 0)
 		rc = read_lab_report(r, text, rc, report);
@@ -392,6 +406,7 @@ static int run_lab(struct request *r, const char *self, bool host_on, json_t **r
 		show_progress("starting an emulated host (latencies in it mean nothing)");
 	rc = run_lab_once(r, &config, report, &hung);
 	if (rc && hung) {
+		report_clean(r->err.reason);
 		fprintf(stderr, "isolat: %s %s: %s; once more\n", r->err.what, r->err.object, r->err.reason);
 		rc = run_lab_once(r, &config, report, &hung);
 	}
@@ -463,6 +478,12 @@ static void choose_place(struct request *r)
 	r->lab = !microvm_kvm_boots(r->bench.kernel);
 }
 
+static int need_root(struct request *r)
+{
+	isolat_fail(&r->err, ISOLAT_UNSUPPORTED, "start an emulated host", NULL, "not root");
+	return isolat_hint(&r->err, "run as root; it is needed where no KVM boots a stock kernel");
+}
+
 /* Measures, here or in the lab. */
 static int make_report(struct request *r, json_t **report)
 {
@@ -478,6 +499,8 @@ static int make_report(struct request *r, json_t **report)
 	r->bench.accel = MICROVM_ACCEL_KVM;
 	if (r->lab || inside) /* two emulated CPUs for host and guest: what the guest calls steal is the emulator's */
 		r->bench.module_params = "steal_pct=0";
+	if (geteuid() && r->lab)
+		return need_root(r);
 	set_defaults(r);
 	if (find_module(r))
 		return -1;

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Below this a share of idles says nothing. */
+#define ENOUGH_IDLES 20
+
 /* KVM Forum 2017, "KVM performance tuning", slide "Fio 4k latency": us, by host halt polling x guest smart idle poll.
  */
 static const struct {
@@ -161,6 +164,12 @@ static void print_words(const json_t *cells, const json_t *wakes)
 		polling = find_polling(cells, number(cell, "latency_ns"));
 		if (is_on(cell, "host_poll_ns") || is_on(cell, "guest_poll_ns") || !polling)
 			continue;
+		if (short_idles(cell) < ENOUGH_IDLES || short_idles(polling) < ENOUGH_IDLES) {
+			printf("  %.0f us: the read is mostly done before the CPU is idle, too few short idles to "
+			       "tell.\n",
+			       number(cell, "latency_ns") / 1000);
+			continue;
+		}
 		printf("  %.0f us: of %.0f short idles %.0f %% ended in a halt; with smart idle poll %.0f %% of %.0f. "
 		       "HLT exits a read: %.2f, then %.2f.\n",
 		       number(cell, "latency_ns") / 1000, short_idles(cell), halted_percent(cell),

@@ -66,7 +66,7 @@ static void print_job(const struct doctor_job *job, const struct doctor_finding 
 		if (doctor_blocks(job, i, findings))
 			doctor_append(text, sizeof(text), "%s %s", shown++ ? "," : "", job->needs[i]);
 	}
-	printf("  %-32s", job->title);
+	printf("  %-42s", job->title);
 	report_paragraph(stdout, 34, width, text);
 }
 

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -29,40 +29,57 @@ static int read_only_view(void)
 	       syscall(SYS_mount_setattr, AT_FDCWD, VIEW, AT_RECURSIVE, &attr, sizeof(attr));
 }
 
-/* Listens on an abstract socket: it has no file, and is gone with its last descriptor. */
-static int listen_abstract(const char *name)
+static int open_socket(const struct sockaddr_un *addr, int (*attach)(int, const struct sockaddr *, socklen_t))
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	memcpy(addr.sun_path + 1, name, strlen(name));
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&addr, length) || listen(fd, 1))) {
+	if (fd >= 0 && attach(fd, (const struct sockaddr *)addr, sizeof(*addr))) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
+/*
+ * Makes a listening socket for virtiofsd, which takes nothing else, and the connection to it that it will accept first.
+ * The socket's name is in a folder of root's alone, and gone again when this returns.
+ */
+static int connect_pair(int *listener, int *connection)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char dir[] = "/run/isolat-XXXXXX";
+
+	*listener = *connection = -1;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/root", dir);
+	*listener = open_socket(&addr, bind);
+	if (*listener >= 0 && !listen(*listener, 1))
+		*connection = open_socket(&addr, connect);
+	unlink(addr.sun_path);
+	rmdir(dir);
+	if (*connection >= 0)
+		return 0;
+	if (*listener >= 0)
+		close(*listener);
+	return -1;
+}
+
 int host_root_start(struct host_root *root, struct isolat_error *err)
 {
-	static unsigned int count;
 	struct arg_list args = { 0 };
 	struct spawn_setup setup = { .n_keep = 1, .out = -1, .err = -1, .in_child = read_only_view };
-	int fd, rc;
+	int listener, rc;
 
-	memset(root, 0, sizeof(*root));
 	if (geteuid()) {
 		isolat_fail(err, ISOLAT_UNSUPPORTED, "share this machine's root with a VM", NULL, "not root");
 		return isolat_hint(err, "run as root");
 	}
-	snprintf(root->socket, sizeof(root->socket), "isolat-root-%d-%u", getpid(), count++);
-	fd = listen_abstract(root->socket);
-	if (fd < 0)
-		return isolat_fail(err, ISOLAT_FAILED, "listen on socket", root->socket, "%s", strerror(errno));
-	setup.keep_fds = &fd;
+	if (connect_pair(&listener, &root->fd))
+		return isolat_fail(err, ISOLAT_FAILED, "connect to virtiofsd", "/run", "%s", strerror(errno));
+	setup.keep_fds = &listener;
 	arg_add(&args, VIRTIOFSD);
-	arg_add(&args, "--fd=%d", fd);
+	arg_add(&args, "--fd=%d", listener);
 	arg_add(&args, "-f");
 	arg_add(&args, "-o");
 	arg_add(&args, "source=" VIEW ",sandbox=chroot,cache=always,no_posix_lock,log_level=err");
@@ -70,11 +87,14 @@ int host_root_start(struct host_root *root, struct isolat_error *err)
 	if (rc && err->code == ISOLAT_UNSUPPORTED)
 		isolat_hint(err, "install qemu-system-common");
 	arg_free(&args);
-	close(fd);
+	close(listener);
 	return rc;
 }
 
 void host_root_stop(struct host_root *root)
 {
 	spawn_kill(&root->pid);
+	if (root->fd >= 0)
+		close(root->fd);
+	root->fd = -1;
 }

@@ -9,12 +9,13 @@
 
 struct host_root {
 	pid_t pid;
-	char socket[64]; /* abstract unix socket that QEMU connects to */
+	int fd; /* the connection for QEMU */
 };
 
 /*
  * Starts virtiofsd in a mount namespace of its own, in which / is read-only: the VM cannot change this machine, and
- * nothing is mounted here. Needs root: ISOLAT_UNSUPPORTED otherwise. host_root_stop() ends it.
+ * nothing is mounted here. virtiofsd serves the one connection in root->fd and no other: it would give whoever connects
+ * root's view of all files. Needs root: ISOLAT_UNSUPPORTED otherwise. host_root_stop() ends it.
  */
 int host_root_start(struct host_root *root, struct isolat_error *err);
 void host_root_stop(struct host_root *root);

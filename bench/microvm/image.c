@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libkmod.h>
@@ -140,6 +141,25 @@ static FILE *list_libraries(const char *program, pid_t *pid)
 	return fdopen(pipe_fds[0], "r");
 }
 
+/* A static executable names no dynamic linker. */
+static bool is_dynamic(const char *program)
+{
+	int fd = open(program, O_RDONLY | O_CLOEXEC);
+	bool dynamic = false;
+	Elf64_Ehdr head;
+	Elf64_Phdr part;
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &head, sizeof(head), 0) == sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG))
+		for (int i = 0; i < head.e_phnum && !dynamic; i++)
+			dynamic = pread(fd, &part, sizeof(part), head.e_phoff + (off_t)i * sizeof(part)) ==
+					  sizeof(part) &&
+				  part.p_type == PT_INTERP;
+	close(fd);
+	return dynamic;
+}
+
 static int add_libraries(struct image *image, const char *program)
 {
 	char line[PATH_MAX + 64];
@@ -173,7 +193,7 @@ static int add_files(struct image *image, const struct microvm_config *config)
 
 		if (add_file(image, file->from, file->to ? file->to : file->from))
 			return -1;
-		if (file->libraries && add_libraries(image, file->from))
+		if (file->libraries && is_dynamic(file->from) && add_libraries(image, file->from))
 			return -1;
 	}
 	return 0;

@@ -37,7 +37,7 @@
 #include "microvm.h"
 
 #define MAX_ARGS  256
-#define LINE_SIZE 65536
+#define LINE_SIZE MICROVM_LINE_MAX
 
 static int channel = -1;
 static bool host_root, hold_kvm, leak_scan, late_cpus, beats;

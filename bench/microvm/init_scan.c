@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SETTLE_TRIES 10
+#define SETTLE_US    50000
+
 struct scan {
 	char **lines; /* sorted */
 	size_t n;
@@ -127,7 +130,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct scan *scan_take(void)
+static struct scan *take(void)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 
@@ -152,6 +155,44 @@ static void say_change(scan_say *say, const char *change, const char *line)
 
 	snprintf(text, sizeof(text), "%s %s", change, line);
 	say("leak", text);
+}
+
+static bool same(const struct scan *a, const struct scan *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->lines[i], b->lines[i]))
+			return false;
+	return true;
+}
+
+static void drop(struct scan *scan)
+{
+	for (size_t i = 0; i < scan->n; i++)
+		free(scan->lines[i]);
+	free(scan->lines);
+	free(scan);
+}
+
+/* The kernel frees some of a module late, from a work queue: two scans in a row that agree are one to believe. */
+struct scan *scan_take(void)
+{
+	struct scan *scan = take();
+
+	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+		struct scan *next;
+		bool settled;
+
+		usleep(SETTLE_US);
+		next = take();
+		settled = same(scan, next);
+		drop(scan);
+		scan = next;
+		if (settled)
+			break;
+	}
+	return scan;
 }
 
 void scan_compare(const struct scan *before, scan_say *say)

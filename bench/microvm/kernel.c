@@ -92,5 +92,6 @@ int microvm_kernel_find(const char *name, struct microvm_kernel *kernel, struct 
 		return 0;
 	isolat_fail(err, ISOLAT_USAGE, "find kernel", name, "neither an image, nor below %s, nor /boot/vmlinuz-%s",
 		    kernels_dir(), name);
-	return isolat_hint(err, "fetch one with isolat's fetch-kernel.sh, or name an image by its path");
+	return isolat_hint(err, "fetch one with fetch-kernel.sh (or make kernels) and set ISOLAT_KERNELS to its "
+				"folder, or name an image");
 }

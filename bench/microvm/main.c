@@ -313,7 +313,7 @@ static int run_once(const struct microvm_config *config, bool *hung, struct isol
 			fprintf(stderr, "%s\n", event.text);
 		fflush(stdout);
 	}
-	*hung = microvm_timed_out(vm);
+	*hung = microvm_worth_retry(vm);
 	microvm_end(vm);
 	if (rc < 0)
 		return -1;

@@ -23,7 +23,9 @@
 #include "spawn.h"
 
 #define DEFAULT_TIMEOUT_S 60
-#define LINE_SIZE	  65536
+#define QMP_PATIENCE_S	  10
+/* PID 1 cuts lines at MICROVM_LINE_MAX, and puts a word in front. */
+#define LINE_SIZE (MICROVM_LINE_MAX + 64)
 
 struct microvm {
 	struct microvm_config config;
@@ -68,6 +70,12 @@ static int check_config(const struct microvm_config *config, struct isolat_error
 		return isolat_fail(err, ISOLAT_USAGE, "lay out vCPUs", config->name,
 				   "%u vCPUs are more than %u sockets x %u cores x %u threads", vcpus, sockets,
 				   config->cores, threads);
+	if (config->memory_mib % nodes)
+		return isolat_fail(err, ISOLAT_USAGE, "lay out memory", config->name,
+				   "%u MiB do not divide into %u NUMA nodes", config->memory_mib, nodes);
+	if (config->rdt == MICROVM_RDT_NONE && (config->rdt_options || config->rdt_state))
+		return isolat_fail(err, ISOLAT_USAGE, "emulate RDT", config->name,
+				   "no vendor is named: --rdt intel|amd");
 	if (vcpus % nodes)
 		return isolat_fail(err, ISOLAT_USAGE, "lay out vCPUs", config->name,
 				   "%u vCPUs do not divide into %u NUMA nodes", vcpus, nodes);
@@ -112,17 +120,22 @@ static int set_environment(const struct microvm *vm, struct arg_list *env, struc
 
 static int start_qemu(struct microvm *vm, struct qemu_files *files, struct isolat_error *err)
 {
-	int keep[] = { files->initramfs, files->console, files->channel, files->monitor, vm->config.rdt_state };
+	int keep[6] = { files->initramfs, files->console, files->channel, files->monitor };
+	size_t n_keep = 4;
 	struct arg_list args = { 0 }, env = { 0 };
 	struct spawn_setup setup = {
 		.keep_fds = keep,
-		.n_keep = vm->config.rdt_state ? 5 : 4,
 		.out = -1,
 		.err = vm->errors,
 		.environ = &env,
 	};
 	int rc;
 
+	if (vm->config.rdt_state)
+		keep[n_keep++] = vm->config.rdt_state;
+	if (files->root >= 0)
+		keep[n_keep++] = files->root;
+	setup.n_keep = n_keep;
 	qemu_command_line(&args, &vm->config, &vm->kernel, vm->accel, files);
 	rc = set_environment(vm, &env, err) || spawn_child(&args, &setup, &vm->qemu, err);
 	if (rc && err->code == ISOLAT_UNSUPPORTED)
@@ -144,14 +157,16 @@ static int connect_qemu(struct microvm *vm, int initramfs, struct isolat_error *
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor)) {
 		rc = fail(vm, err, strerror(errno));
 	} else {
+		struct timeval patience = { .tv_sec = QMP_PATIENCE_S };
 		struct qemu_files files = {
 			.initramfs = initramfs,
 			.console = vm->console,
 			.channel = channel[1],
 			.monitor = monitor[1],
-			.root_socket = vm->config.host_root ? vm->root.socket : NULL,
+			.root = vm->root.fd,
 		};
 
+		setsockopt(monitor[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		rc = start_qemu(vm, &files, err);
 	}
 	close(channel[1]);
@@ -186,7 +201,7 @@ int microvm_start(const struct microvm_config *config, struct microvm **out, str
 	if (!vm)
 		return isolat_fail(err, ISOLAT_FAILED, "start a VM", config->name, "%s", strerror(ENOMEM));
 	vm->config = *config;
-	vm->channel = vm->console = vm->errors = vm->qemu_pidfd = vm->qmp.fd = -1;
+	vm->channel = vm->console = vm->errors = vm->qemu_pidfd = vm->qmp.fd = vm->root.fd = -1;
 	if (!vm->config.name)
 		vm->config.name = config->argv && config->argv[0] ? config->argv[0] : "micro-VM";
 	if (!vm->config.timeout_s)
@@ -292,6 +307,16 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	return -1;
 }
 
+/* The program ended well; see that the kernel did too: what an unloaded module left running bites about now. */
+static int check_end(struct microvm *vm, struct isolat_error *err)
+{
+	static char console[65536];
+
+	waitid(P_PIDFD, vm->qemu_pidfd, NULL, WEXITED | WNOWAIT);
+	read_tail(vm->console, console, sizeof(console));
+	return marked_line(console) ? fail_with_console(vm, err, "it died after its program had ended") : 0;
+}
+
 static int time_out(struct microvm *vm, struct isolat_error *err)
 {
 	char how[64];
@@ -330,10 +355,19 @@ static int read_more(struct microvm *vm, struct isolat_error *err)
 		}
 	}
 	if (vm->exited)
-		return 0;
+		return check_end(vm, err);
 	if (!fds[1].revents) /* the channel closes a moment before QEMU is gone */
 		poll(&fds[1], 1, 2000);
 	return fail_with_console(vm, err, "it died");
+}
+
+static bool parse_status(const char *text, int *status)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	*status = (int)value;
+	return end != text && !*end && value >= 0 && value <= 255;
 }
 
 static int parse_event(struct microvm *vm, char *line, struct microvm_event *event, struct isolat_error *err)
@@ -350,10 +384,11 @@ static int parse_event(struct microvm *vm, char *line, struct microvm_event *eve
 			continue;
 		event->kind = kind;
 		vm->booted |= event->kind == MICROVM_BOOT;
-		if (event->kind == MICROVM_EXIT) {
-			event->status = atoi(text);
-			vm->exited = true;
-		}
+		if (event->kind != MICROVM_EXIT)
+			return 1;
+		if (!parse_status(text, &event->status))
+			break;
+		vm->exited = true;
 		return 1;
 	}
 	return isolat_fail(err, ISOLAT_FAILED, "run VM", vm->config.name, "PID 1 says: %s %s", line, text);
@@ -390,7 +425,7 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 	}
 }
 
-bool microvm_timed_out(const struct microvm *vm)
+bool microvm_worth_retry(const struct microvm *vm)
 {
 	return vm->timed_out || vm->stale_int3;
 }

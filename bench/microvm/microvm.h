@@ -27,6 +27,9 @@
 /* The program in the VM reads and writes "msg" lines on this descriptor. */
 #define MICROVM_CHANNEL_FD 3
 
+/* Longer lines of the program arrive in pieces. */
+#define MICROVM_LINE_MAX 65536
+
 /* An emulated VM that has not booted by then hangs, and so does a host VM that has said nothing for that long. */
 #define MICROVM_BOOT_LIMIT_S 40
 /* The same under KVM, which may be an emulated one itself. */
@@ -44,7 +47,7 @@ enum microvm_rdt { MICROVM_RDT_NONE, MICROVM_RDT_INTEL, MICROVM_RDT_AMD };
 struct microvm_file {
 	const char *from; /* path here */
 	const char *to;	  /* absolute path in the VM; NULL: the same */
-	bool libraries;	  /* @from is a dynamic executable: its shared libraries come along */
+	bool libraries;	  /* @from is an executable: its shared libraries, if it has any, come along */
 };
 
 /* A kernel module that PID 1 loads before the program starts, its dependencies first. */
@@ -112,11 +115,11 @@ int microvm_start(const struct microvm_config *config, struct microvm **vm, stru
 /*
  * Waits for the next event. Returns 1 with @event filled, 0 once the VM has ended after its MICROVM_EXIT, and -1 when
  * it panicked, died, or its time was up; the error's reason then holds the end of the console.
- * microvm_timed_out() tells a VM that gave no answer, or died of the flaw in QEMU's emulation that often shows so (a
- * breakpoint, patched away while another CPU ran the code, is hit all the same), from one that failed.
+ * microvm_worth_retry() tells a VM that gave no answer, or died of the flaw in QEMU's emulation that often shows as
+ * that (a breakpoint, patched away while another CPU ran the code, is hit all the same), from one that failed.
  */
 int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_error *err);
-bool microvm_timed_out(const struct microvm *vm);
+bool microvm_worth_retry(const struct microvm *vm);
 
 /* Sends one line (without newline) to the program. */
 int microvm_send(struct microvm *vm, const char *line, struct isolat_error *err);

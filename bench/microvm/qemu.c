@@ -88,9 +88,9 @@ static void add_devices(struct arg_list *args, const struct microvm_config *conf
 	arg_add(args, "socket,id=channel,fd=%d", files->channel);
 	arg_add(args, "-device");
 	arg_add(args, "virtserialport,chardev=channel,name=isolat.0");
-	if (files->root_socket) {
+	if (files->root >= 0) {
 		arg_add(args, "-chardev");
-		arg_add(args, "socket,id=root,path=%s,abstract=on", files->root_socket);
+		arg_add(args, "socket,id=root,fd=%d", files->root);
 		arg_add(args, "-device");
 		arg_add(args, "vhost-user-fs-pci,chardev=root,tag=hostroot,queue-size=1024");
 	}

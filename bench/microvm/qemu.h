@@ -11,9 +11,9 @@
 struct qemu_files {
 	int initramfs;
 	int console;
-	int channel;		 /* our program's end of the virtio-serial port */
-	int monitor;		 /* QMP */
-	const char *root_socket; /* virtiofsd's abstract socket; NULL without a host root */
+	int channel; /* our program's end of the virtio-serial port */
+	int monitor; /* QMP */
+	int root;    /* the connection to virtiofsd; -1 without a host root */
 };
 
 /* Appends the whole command line for @config to @args. @accel is decided (KVM or TCG). */

@@ -8,6 +8,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
+# What a kernel without suspend has for the module.
+no_suspend() {
+	sed -i '1i #include <linux/kconfig.h>\n#undef CONFIG_SUSPEND' "$1/sip_idle.c"
+}
+
 for series in 6.1 6.12; do
 	mkdir "$work/$series"
 	cp guest/*.[ch] guest/Kbuild "$work/$series/"
@@ -23,4 +28,12 @@ for series in 6.1 6.12; do
 		failed=1
 	fi
 done
+
+no_suspend "$work/6.12"
+if make -s -C "$build/kernels/6.12/headers" M="$work/6.12" modules > "$work/log" 2>&1; then
+	echo "ok builds without CONFIG_SUSPEND"
+else
+	echo "not ok builds without CONFIG_SUSPEND - $(grep -m 1 error: "$work/log")"
+	failed=1
+fi
 exit $failed

@@ -14,7 +14,7 @@ static struct arg_list args;
 
 static const struct microvm_kernel stock = { .image = "/k/vmlinuz", .vmlinux = "/k/vmlinux", .release = "6.99" };
 static const struct microvm_kernel packed = { .image = "/k/vmlinuz", .release = "6.99" };
-static const struct qemu_files files = { .initramfs = 11, .console = 12, .channel = 13, .monitor = 14 };
+static const struct qemu_files files = { .initramfs = 11, .console = 12, .channel = 13, .monitor = 14, .root = -1 };
 
 static void build(struct microvm_config config, enum microvm_accel accel)
 {
@@ -196,12 +196,12 @@ static void test_host_root(void **state)
 	struct microvm_config config = { .name = "vm", .host_root = true };
 	struct qemu_files with_root = files;
 
-	with_root.root_socket = "isolat-root-1";
+	with_root.root = 9;
 	qemu_command_line(&args, &config, &stock, MICROVM_ACCEL_TCG, &with_root);
 	expect("-m", "2048M");
 	expect("-object", "memory-backend-memfd,id=ram0,size=2048M,share=on"); /* virtiofsd reads the guest's memory */
 	assert_string_equal(nth("-machine", 1), "memory-backend=ram0");
-	assert_true(has("-chardev", "socket,id=root,path=isolat-root-1,abstract=on"));
+	assert_true(has("-chardev", "socket,id=root,fd=9"));
 	assert_true(has("-device", "vhost-user-fs-pci,chardev=root,tag=hostroot"));
 	assert_null(nth("-numa", 0));
 }

@@ -32,6 +32,7 @@ struct test {
 	const char *argv[MAX_WORDS + 1];
 	const char *masks[MAX_WORDS];
 	const char *places[MAX_WORDS];
+	const char *absent;
 	size_t n_masks, n_places;
 	bool is_case, is_script;
 };
@@ -119,6 +120,8 @@ static void parse_option(struct test *t, const char *word)
 		t->modules[c->n_modules++] = (struct microvm_module){ .name = value, .load = true };
 	else if (value_of(word, "place", &value))
 		t->places[t->n_places++] = value;
+	else if (value_of(word, "absent", &value))
+		t->absent = value;
 	else if (value_of(word, "rdt-mask", &value))
 		t->masks[t->n_masks++] = value;
 	else
@@ -269,7 +272,7 @@ static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_e
 		       event.text);
 		fflush(stdout);
 	}
-	outcome->hung = microvm_timed_out(vm);
+	outcome->hung = microvm_worth_retry(vm);
 	microvm_end(vm);
 	return rc;
 }
@@ -359,6 +362,8 @@ static void run_test(const char *line, const char *kernel)
 		snprintf(skip, sizeof(skip), " # SKIP %s", outcome.last);
 	else if (outcome.status)
 		snprintf(why, sizeof(why), "status %d", outcome.status);
+	else if (t.absent && !access(t.absent, F_OK))
+		snprintf(why, sizeof(why), "what the VM wrote is on this machine: %s", t.absent);
 	else
 		rdt_is_right(&t, why, sizeof(why));
 	if (why[0])

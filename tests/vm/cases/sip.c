@@ -150,6 +150,31 @@ static void compare_both(const char *when, bool limited_0, bool limited_1)
 	compare(when, 1, limited_1, &a, &b);
 }
 
+/*
+ * A CPU that nothing runs on (isolated) must halt again when a limit goes, though the wake-up that tells it so leads to
+ * no switch of tasks.
+ */
+static void lifted(void)
+{
+	const int32_t zero = 0;
+
+	sip_load(SIP_NO_GUARD " fixed_ns=50000");
+	for (int round = 0; round < 3; round++) {
+		long long slices, more;
+		int fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+
+		require(fd >= 0 && write(fd, &zero, sizeof(zero)) == sizeof(zero), "/dev/cpu_dma_latency takes 0");
+		sleep_ms(1000);
+		close(fd);
+		sleep_ms(500);
+		slices = sip_count("limit_polls", 1);
+		sleep_ms(1500);
+		more = sip_count("limit_polls", 1) - slices;
+		check(more < 1000, "round %d: CPU 1 polls on in %lld slices after the limit is lifted", round, more);
+	}
+	sip_unload();
+}
+
 static void limit(void)
 {
 	const int32_t zero = 0;
@@ -359,20 +384,11 @@ static void plain(void)
 }
 
 static const struct check_case cases[] = {
-	{ "steer", steer },
-	{ "never", never },
-	{ "tick", tick },
-	{ "limit", limit },
-	{ "ipi", ipi },
-	{ "params", params },
-	{ "busy", busy },
-	{ "no-cpuidle", no_cpuidle },
-	{ "idle-poll", idle_poll },
-	{ "idle-halt", idle_halt },
-	{ "haltpoll-busy", haltpoll_busy },
-	{ "host-poll", host_poll },
-	{ "plain", plain },
-	{ 0 },
+	{ "steer", steer },	    { "never", never },		{ "tick", tick },
+	{ "limit", limit },	    { "lifted", lifted },	{ "ipi", ipi },
+	{ "params", params },	    { "busy", busy },		{ "no-cpuidle", no_cpuidle },
+	{ "idle-poll", idle_poll }, { "idle-halt", idle_halt }, { "haltpoll-busy", haltpoll_busy },
+	{ "host-poll", host_poll }, { "plain", plain },		{ 0 },
 };
 
 int main(int argc, char **argv)
