@@ -44,6 +44,7 @@ struct microvm {
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
 	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
+	bool reset;	 /* was gone before it had booted, without a word: so nested emulation fails now and then */
 	size_t used;	 /* of line */
 	size_t taken;	 /* the part of line that the last event points into */
 	char line[LINE_SIZE];
@@ -296,6 +297,7 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	read_tail(vm->errors, errors, sizeof(errors));
 	vm->stale_int3 = vm->accel == MICROVM_ACCEL_TCG && strstr(console, "int3: 0000 [#1]");
 	line = marked_line(console);
+	vm->reset = !vm->booted && !line;
 	if (!line && !vm->timed_out)
 		line = last_line(errors);
 	if (!line)
@@ -427,7 +429,14 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 
 bool microvm_worth_retry(const struct microvm *vm)
 {
-	return vm->timed_out || vm->stale_int3;
+	return vm->timed_out || vm->stale_int3 || vm->reset;
+}
+
+void microvm_set_timeout(struct microvm *vm, unsigned int seconds)
+{
+	vm->config.timeout_s = seconds;
+	clock_gettime(CLOCK_MONOTONIC, &vm->deadline);
+	vm->deadline.tv_sec += seconds;
 }
 
 int microvm_send(struct microvm *vm, const char *line, struct isolat_error *err)

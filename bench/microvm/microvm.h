@@ -121,6 +121,9 @@ int microvm_start(const struct microvm_config *config, struct microvm **vm, stru
 int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_error *err);
 bool microvm_worth_retry(const struct microvm *vm);
 
+/* Replaces what is left of the VM's time by @seconds from now. */
+void microvm_set_timeout(struct microvm *vm, unsigned int seconds);
+
 /* Sends one line (without newline) to the program. */
 int microvm_send(struct microvm *vm, const char *line, struct isolat_error *err);
 
