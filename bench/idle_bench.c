@@ -317,6 +317,20 @@ static int measure_host(struct bench_vm *b, json_t *cells, json_t *wakes)
 	return run_vm(b, cells, wakes, &worth_retry);
 }
 
+/* What a program says of its version: the first line. */
+static json_t *version_of(const char *command)
+{
+	char line[128] = "";
+	FILE *f = popen(command, "re");
+
+	if (!f)
+		return json_null();
+	if (fgets(line, sizeof(line), f))
+		line[strcspn(line, "\n")] = '\0';
+	pclose(f);
+	return json_string(line);
+}
+
 static json_t *describe(const struct idle_bench_config *config)
 {
 	struct utsname uts;
@@ -330,8 +344,10 @@ static json_t *describe(const struct idle_bench_config *config)
 			  config->module_params, "reads", config->reads, "traced_reads", config->traced_reads, "wakes",
 			  config->wakes, "host_poll_ns", config->host_poll_ns, "guest_poll_ns", config->guest_poll_ns,
 			  "slowdown", config->slowdown, "latencies_ns", latencies);
-	return json_pack("{s:i, s:s, s:o, s:{s:s, s:s}}", "version", IDLE_BENCH_VERSION, "isolat", ISOLAT_VERSION,
-			 "options", options, "machine", "host_kernel", uts.release, "host_kernel_version", uts.version);
+	return json_pack("{s:i, s:s, s:o, s:{s:s, s:s, s:o, s:o}}", "version", IDLE_BENCH_VERSION, "isolat",
+			 ISOLAT_VERSION, "options", options, "machine", "host_kernel", uts.release,
+			 "host_kernel_version", uts.version, "fio", version_of("fio --version"), "qemu",
+			 version_of("qemu-system-x86_64 --version"));
 }
 
 int idle_bench_run(const struct idle_bench_config *config, json_t **report, struct isolat_error *err)
