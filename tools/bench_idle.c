@@ -106,20 +106,15 @@ static void pass_progress(const char *text)
 	fprintf(stderr, "%s\n", line);
 }
 
-static int parse_count(const char *option, const char *text, unsigned long low, unsigned long high, unsigned int *value,
-		       struct isolat_error *err)
+static int parse_count(struct request *r, int key, const char *text, unsigned long low, unsigned long high,
+		       unsigned int *value)
 {
-	char *end, what[64];
-	unsigned long v;
+	unsigned long number;
 
-	errno = 0;
-	v = strtoul(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && !*end && !errno && v >= low && v <= high) {
-		*value = v;
-		return 0;
-	}
-	snprintf(what, sizeof(what), "read option --%s", option);
-	return isolat_fail(err, ISOLAT_USAGE, what, text, "not a whole number from %lu to %lu", low, high);
+	if (report_number(&usage, key, text, low, high, &number, &r->err))
+		return -1;
+	*value = number;
+	return 0;
 }
 
 static int parse_inject(struct request *r, char *text)
@@ -131,7 +126,7 @@ static int parse_inject(struct request *r, char *text)
 		if (n == MAX_INJECT)
 			return isolat_fail(&r->err, ISOLAT_USAGE, "read option --inject", word,
 					   "more than %d latencies", MAX_INJECT);
-		if (parse_count("inject", word, 1, 100000, &r->inject_ns[n], &r->err))
+		if (parse_count(r, OPT_INJECT, word, 1, 100000, &r->inject_ns[n]))
 			return -1;
 		r->inject_ns[n++] *= 1000;
 	}
@@ -168,19 +163,19 @@ static int apply_option(struct request *r, int key)
 	case OPT_HOST_POLLING:
 		return parse_host_polling(r, optarg);
 	case OPT_READS:
-		return parse_count("reads", optarg, 10, 10000000, &b->reads, &r->err);
+		return parse_count(r, OPT_READS, optarg, 10, 10000000, &b->reads);
 	case OPT_TRACED:
-		return parse_count("traced-reads", optarg, 10, 100000, &b->traced_reads, &r->err);
+		return parse_count(r, OPT_TRACED, optarg, 10, 100000, &b->traced_reads);
 	case OPT_WAKES:
-		return parse_count("wakes", optarg, 10, 10000000, &b->wakes, &r->err);
+		return parse_count(r, OPT_WAKES, optarg, 10, 10000000, &b->wakes);
 	case OPT_INJECT:
 		return parse_inject(r, optarg);
 	case OPT_HOST_POLL:
-		return parse_count("host-poll", optarg, 1, 10000, &r->host_poll_us, &r->err);
+		return parse_count(r, OPT_HOST_POLL, optarg, 1, 10000, &r->host_poll_us);
 	case OPT_GUEST_POLL:
-		return parse_count("guest-poll", optarg, 1, 10000, &r->guest_poll_us, &r->err);
+		return parse_count(r, OPT_GUEST_POLL, optarg, 1, 10000, &r->guest_poll_us);
 	case OPT_SLOWDOWN:
-		return parse_count("slowdown", optarg, 1, 1000, &b->slowdown, &r->err);
+		return parse_count(r, OPT_SLOWDOWN, optarg, 1, 1000, &b->slowdown);
 	case OPT_SHOW:
 		r->show = optarg;
 		return 0;

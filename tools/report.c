@@ -183,6 +183,18 @@ int report_bad_value(const struct report_usage *usage, int key, const char *valu
 	return isolat_fail(err, ISOLAT_USAGE, what, value, "%s", reason);
 }
 
+int report_number(const struct report_usage *usage, int key, const char *text, unsigned long min, unsigned long max,
+		  unsigned long *value, struct isolat_error *err)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoul(text, &end, 10);
+	if (errno || *end || text[0] < '0' || text[0] > '9' || *value < min || *value > max)
+		return report_bad_value(usage, key, text, err, "not a whole number from %lu to %lu", min, max);
+	return 0;
+}
+
 int report_no_words(const struct report_usage *usage, int argc, char **argv)
 {
 	struct isolat_error err;

@@ -60,6 +60,13 @@ int report_option(const struct report_usage *usage, int argc, char **argv);
 __attribute__((format(printf, 5, 6))) int report_bad_value(const struct report_usage *usage, int key, const char *value,
 							   struct isolat_error *err, const char *format, ...);
 
+/*
+ * Reads @text, given to option @key, as a whole decimal number from @min to @max. Returns 0, or -1 with @err filled as
+ * report_bad_value() does.
+ */
+int report_number(const struct report_usage *usage, int key, const char *text, unsigned long min, unsigned long max,
+		  unsigned long *value, struct isolat_error *err);
+
 /* Refuses words after the options: reports the first and returns ISOLAT_USAGE; ISOLAT_OK when there is none. */
 int report_no_words(const struct report_usage *usage, int argc, char **argv);
 

@@ -105,22 +105,11 @@ static const struct number {
 	{ OPT_TIMEOUT, offsetof(struct microvm_config, timeout_s), 86400 },
 };
 
-static int parse_number(int key, unsigned long min, unsigned long max, unsigned long *value, struct isolat_error *err)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoul(optarg, &end, 10);
-	if (errno || *end || optarg[0] < '0' || optarg[0] > '9' || *value < min || *value > max)
-		return report_bad_value(&usage, key, optarg, err, "not a whole number from %lu to %lu", min, max);
-	return 0;
-}
-
 static int parse_halt_poll(struct microvm_config *config, struct isolat_error *err)
 {
 	unsigned long ns;
 
-	if (parse_number(OPT_HALT_POLL, 0, 1000000000, &ns, err))
+	if (report_number(&usage, OPT_HALT_POLL, optarg, 0, 1000000000, &ns, err))
 		return -1;
 	config->halt_poll_ns = (long)ns;
 	config->has_halt_poll = true;
@@ -246,7 +235,7 @@ static int apply_number(struct request *r, const struct number *number, struct i
 {
 	unsigned long value;
 
-	if (parse_number(number->key, 1, number->max, &value, err))
+	if (report_number(&usage, number->key, optarg, 1, number->max, &value, err))
 		return -1;
 	*(unsigned int *)((char *)&r->config + number->offset) = (unsigned int)value;
 	return 0;

@@ -4,16 +4,7 @@
 # host.sh SOCKETS THREADS NODES: that a host VM is this machine's root, writable to itself alone, with the asked-for
 # topology and a cgroup v2 hierarchy that makes cpuset partitions.
 set -u
-failed=0
-
-check() { # TITLE EXPECTED FOUND
-	if [ "$2" = "$3" ]; then
-		echo "fine: $1: $3"
-	else
-		echo "WRONG: $1: '$3', not '$2'"
-		failed=1
-	fi
-}
+. "$(dirname "$0")/check.sh"
 
 cpu0=/sys/devices/system/cpu/cpu0/topology
 check sockets "$1" "$(cat /sys/devices/system/cpu/cpu*/topology/physical_package_id | sort -u | wc -l)"

@@ -7,16 +7,7 @@
 set -u
 sockets=$1 full=$2 mask0=$3 mask1=$4 bad=$5
 resctrl=/sys/fs/resctrl
-failed=0
-
-check() { # TITLE EXPECTED FOUND
-	if [ "$2" = "$3" ]; then
-		echo "fine: $1: $3"
-	else
-		echo "WRONG: $1: '$3', not '$2'"
-		failed=1
-	fi
-}
+. "$(dirname "$0")/check.sh"
 
 for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
 	package=$(cat "$cpu/topology/physical_package_id")
