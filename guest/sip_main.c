@@ -33,18 +33,27 @@ static enum cpuhp_state sip_hp_state;
 
 /*
  * KVM polls a little itself when a vCPU halts.  When the guest has polled already, that is time wasted twice.  A
- * guest can say so per vCPU, by an MSR; if the host knows it is checked by arch_haltpoll_enable() (which, by its name,
- * enables the guest's part).  Suspend keeps the setting, a CPU going offline resets it: see kvm.c.
+ * guest can say so per vCPU, by an MSR, if the host knows it: arch_haltpoll_enable() writes it (its name means the
+ * guest's part).  Suspend keeps the setting, a CPU going offline resets it: see kvm.c.
  */
 static DEFINE_MUTEX(sip_lock); /* sip_up, and each CPU's host_poll_off */
 static bool sip_up;
+
+/* arch_haltpoll_enable() asks too, but does not say what it found; and kvm_para_has_feature() needs what is not
+ * exported. */
+static bool sip_host_knows_poll_control(void)
+{
+	u32 base = kvm_para_available() ? hypervisor_cpuid_base("KVMKVMKVM\0\0\0", 0) : 0;
+
+	return base && cpuid_eax(base | KVM_CPUID_FEATURES) & BIT(KVM_FEATURE_POLL_CONTROL);
+}
 
 static void sip_set_host_poll_off(unsigned int cpu, bool off)
 {
 	struct sip_cpu *c = per_cpu_ptr(sip_cpus, cpu);
 
 	lockdep_assert_held(&sip_lock);
-	if (c->host_poll_off == off || !kvm_para_available())
+	if (c->host_poll_off == off || !sip_host_knows_poll_control())
 		return;
 	if (off)
 		arch_haltpoll_enable(cpu);
