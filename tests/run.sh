@@ -60,9 +60,14 @@ esac
 passed=$(grep '^ok ' "$results" | grep -vc '# SKIP')
 failed=$(grep -c '^not ok ' "$results")
 skipped=$(grep '^ok ' "$results" | grep -c '# SKIP')
-retried=$(grep -c '^# retried: ' "$results")
+retried=$(grep -cE '^# (isolat-microvm: )?retried: ' "$results")
 echo
-grep '^not ok ' "$results"
+# Each failure once more, with what its test printed, but for what was fine: the end of a log may be all one has.
+awk '
+	/^ok |^== / { said = ""; next }
+	/^not ok /  { printf "%s%s\n", said, $0; said = ""; next }
+	!/^# fine: /  { said = said $0 "\n" }
+' "$results"
 grep '^ok .*# SKIP' "$results"
 [ "$retried" = 0 ] || echo "$retried VM(s) gave no answer and were started once more"
 if [ "$what" = sim ]; then

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "accel.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -127,4 +128,16 @@ int microvm_accel_decide(const struct microvm_config *config, enum microvm_accel
 		return isolat_fail(err, ISOLAT_USAGE, "set host halt polling", NULL,
 				   "emulation has none: it needs KVM");
 	return 0;
+}
+
+#define CPUID_HYPERVISOR 0x40000000
+
+bool microvm_accel_is_emulated(enum microvm_accel accel)
+{
+	uint32_t eax, name[3];
+
+	if (accel == MICROVM_ACCEL_TCG)
+		return true;
+	__cpuid(CPUID_HYPERVISOR, eax, name[0], name[1], name[2]);
+	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name));
 }

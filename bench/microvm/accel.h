@@ -21,4 +21,10 @@ bool microvm_kvm_boots(const char *kernel);
  */
 int microvm_accel_decide(const struct microvm_config *config, enum microvm_accel *accel, struct isolat_error *err);
 
+/*
+ * Whether QEMU's emulation runs the VM's instructions: also where @accel is KVM, in a host that is emulated itself.
+ * What is known to go wrong now and then under emulation is no fault of such a VM.
+ */
+bool microvm_accel_is_emulated(enum microvm_accel accel);
+
 #endif

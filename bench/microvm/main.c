@@ -319,7 +319,7 @@ static int run(const struct request *r)
 	int status = run_once(&r->config, &hung, &err);
 
 	if (status < 0 && hung && r->retry) {
-		fprintf(stderr, "isolat-microvm: %s: %s; once more\n", err.object, err.reason);
+		fprintf(stderr, "isolat-microvm: retried: %s: %s\n", err.object, err.reason);
 		status = run_once(&r->config, &hung, &err);
 	}
 	return status < 0 ? report_error(&err, false) : status;

@@ -44,7 +44,7 @@ struct microvm {
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
 	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
-	bool reset;	 /* was gone before it had booted, without a word: so nested emulation fails now and then */
+	bool reset;	 /* gone without a word, as nested emulation does now and then */
 	size_t used;	 /* of line */
 	size_t taken;	 /* the part of line that the last event points into */
 	char line[LINE_SIZE];
@@ -295,9 +295,10 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 
 	read_tail(vm->console, console, sizeof(console));
 	read_tail(vm->errors, errors, sizeof(errors));
-	vm->stale_int3 = vm->accel == MICROVM_ACCEL_TCG && strstr(console, "int3: 0000 [#1]");
+	vm->stale_int3 = microvm_accel_is_emulated(vm->accel) && strstr(console, "int3: 0000 [#1]");
 	line = marked_line(console);
-	vm->reset = !vm->booted && !line;
+	/* Emulated SVM also resets a host VM now and then, without a word, while it runs its guests. */
+	vm->reset = !line && (!vm->booted || (vm->config.nested && microvm_accel_is_emulated(vm->accel)));
 	if (!line && !vm->timed_out)
 		line = last_line(errors);
 	if (!line)

@@ -12,7 +12,7 @@ failed=0
 guest() { # CASE COMMAND-LINE OPTION...
 	case=$1 line=$2
 	shift 2
-	"$build/isolat-microvm" --kernel "$kernel" --accel kvm --vcpus 2 --timeout 60 --append "$line" \
+	"$build/isolat-microvm" --kernel "$kernel" --accel kvm --vcpus 2 --timeout 60 --retry --append "$line" \
 		--device -cpu --device host,kvm-hint-dedicated=on "$@" \
 		--file "$build/guest/$kernel/smart_idle_poll.ko=/isolat/modules/smart_idle_poll.ko" \
 		--file "$build/tests/vm/cases/sip=/isolat/sip" -- /isolat/sip "$case"
