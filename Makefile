@@ -47,13 +47,13 @@ ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
 MICROVM_SRC := $(addprefix bench/microvm/,accel.c host_root.c image.c kernel.c microvm.c qemu.c qmp.c spawn.c)
 RDT_EMU_SRC := $(wildcard bench/microvm/rdt_emu*.c) bench/microvm/rdt_state.c
 TOOLS_SRC   := $(filter-out tools/isolat.c,$(wildcard tools/*.c))
-BENCH_SRC   := $(filter-out bench/idle_guest.c,$(wildcard bench/*.c))
+BENCH_SRC   := $(filter-out bench/idle_guest.c $(wildcard bench/*_main.c),$(wildcard bench/*.c))
 GUEST_SRC   := guest/idle_predictor.c
 
 LIB_SRC     := $(MICROVM_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
-PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state
+PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen
 HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
@@ -82,6 +82,8 @@ $(B)/libisolat.a: $(LIB_OBJ)
 $(B)/isolat: $(B)/obj/tools/isolat.o $(B)/libisolat.a
 $(B)/isolat-microvm: $(B)/obj/bench/microvm/main.o $(B)/libisolat.a
 $(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
+$(B)/idle-replay: $(B)/obj/bench/idle_replay_main.o $(B)/libisolat.a
+$(B)/idle-gen: $(B)/obj/bench/idle_gen_main.o $(B)/libisolat.a
 $(PROGRAMS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
@@ -140,6 +142,9 @@ $(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
 VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests/vm/cases/*.c))
 $(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST_LIB)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
+
+# This one replays, with what idle-replay replays with.
+$(B)/tests/vm/cases/sip_answers: bench/idle_csv.c bench/idle_policy.c bench/idle_replay.c $(GUEST_SRC)
 
 TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/cache) ISOLAT_BUILD=$(abspath $(B))
 

@@ -2,96 +2,423 @@
 #include "idle_predictor.h"
 
 /*
- * The budget minimises cost, not the distance to the length of the next idle: nobody pays for a wrong guess, but
- * for polling and for halting.  An idle period of length L under a polling window B costs
+ * WHAT A WINDOW COSTS
+ *
+ * Nobody pays for a wrong guess of how long the idle will be, but for polling and for halting. With w the price of a
+ * polled nanosecond, and W the cost of a halt and wake, an idle of length L under a polling window B costs
  *
  *	w * L		if L <= B	it ended while we polled
  *	w * B + W	otherwise	we polled in vain, halted, and had to be woken
  *
- * with W the cost of a halt and wake and w the price of a polled nanosecond.  The best B for a stream of idles
- * depends on the shape of the whole distribution (with two humps it may be worth to poll through the first and never
- * through the second), so no mean or median of the lengths can tell it.  But it can be tried: for each window of
- * a small grid we keep what that window would have cost on the idles seen so far, and take the cheapest.  The
- * grid is geometric, since a window that is too long by some factor costs in proportion.
+ * Only E = W / w matters for the choice, the break-even time: in units of w the two are L and B + E.  The clairvoyant
+ * pays min(L, E).  Which B is cheapest depends on the whole distribution of the idles (with two humps it may be worth
+ * to poll through the first and never through the second), so no mean or median can tell it, but it can be tried:
+ * for every window we can know what it would have cost on the idles that have been, and take the cheapest.
  *
- * Each idle counts 31/32 of the one after it, so that a change of load is followed within some tens of idles, while
- * a single stray one does not turn the choice.
+ * THE RULE
  *
- * What is polled is one step of the grid more than that. The cheapest window just covers the idles that were seen; the
- * next one may be a little longer than all of them, and a miss costs far more than the slack. Not so for 0: a CPU
- * on which polling brings nothing does not poll.
+ * A history holds the idles that were: for each bin of length (eight to the octave) their weight, the weighted sum of
+ * their lengths, and the longest of them.  The cost of all windows is then one pass over the bins, and the cheapest is
+ * where some bin's longest idle ends.  The weight of an idle fades by 1/1024 with each later one (rather, each later
+ * one weighs more, which costs nothing to keep up).  A history is the best judge of loads that stay as they are, and a
+ * slow one of change; so beside it the last eight idles alone are asked in the same way.  Two more histories are of
+ * only those idles that began like this one: after a wake of the same kind (timer, interrupt, other CPU), and after
+ * about as long a run.  Each of these four learners is charged with what its own answers would have cost on the last 64
+ * idles or so, and the cheapest has the word.  The history of all is preferred unless another is cheaper by 1/32,
+ * for between equals the race is noise.
  *
- * The sums are kept apart, as polled time and as outlasted windows, and only priced when a choice is made.  The
- * prices may thus change at any time (W is measured while the CPU runs) and what was learned stays valid.
+ * The window is longer than the idles that it is to cover by a slack, for the next one may be a little longer than all
+ * of them.  The slack is a part of what it costs to outlast the window, 1/256 by a history, so it can never cost
+ * more than that, and 1/16 by eight idles, which know much less of how long they get.
  *
- * A predictor that knows nothing has all costs at zero and chooses not to poll.  The first idle that it
- * observes sets that right, for all windows start from the same zero.
+ * The next timer, when known, is the end of an idle at the latest, if it is a timer that wakes somebody.  When it is
+ * due no further than E beyond the window, polling on until it has been served costs less than the halt.  How late
+ * timers are served is learned, and so is whether that pays: what was paid with and without the timer is compared in
+ * the same way as the learners are.
+ *
+ * WHAT IS PROMISED
+ *
+ * 1. Against anyone, with all knowledge of this code: at most 5/2 of what the clairvoyant pays, under the same limit,
+ *    and at most 17 E and one limit more, ever.  What we paid above 5/2 of that is a debt, which never falls below
+ *    zero.  While it is above 16 E, and until it is down to 8 E, the window is E itself (or the limit, if that
+ *    is shorter), under which no idle costs more than twice what it must: so debt does not grow then.  Otherwise
+ *    one idle can add no more than B + E, and B is within the limit.  The first idle of all has the window E as well.
+ *    No deterministic rule can promise less than 2, and as window E is not the best one for nearly any real load, the
+ *    debt leaves room to be better.  It is never due where idles come from a distribution: the best window then costs
+ *    at most e/(e-1) = 1.58 times what the clairvoyant pays (Karlin et al., Competitive randomized algorithms for
+ *    non-uniform problems, 1990, by Yao's principle).
+ *
+ * 2. Against the best fixed window, where the idles are independent draws from one distribution: the cost of B is the
+ *    integral from 0 to B of S(x) dx + E * S(B), S(x) being the part of the idles longer than x.  If that is known
+ *    but for d, at all x, then the cost of each window is known but for d * (B + E), and the one that looks cheapest
+ *    is at most 2 * d * (B + E) dearer than the cheapest.  By the inequality of Dvoretzky, Kiefer and Wolfowitz d is on
+ *    average below sqrt(pi / 2n), where n is the number of idles: as we weigh them, about 2050 (the square of the sum
+ *of the weights over the sum of their squares), so d < 0.028.  To this come the slack, 1/256, and, where two humps
+ *share a bin, the length of that bin, at most 1/8 of B.  The bound is a worst case; bench-check measures the excess on
+ *all distributions at hand: about 1/50 at most.
+ *
+ * 3. Against windows that switch: when the load changes, the last eight idles are all of the new one after eight. They
+ *    get the word when their cost in the race is below the history's.  If they cost g an idle more than the history
+ *    before the change, and d less after it, that takes 64 * ln(1 + g / d) idles, in which the history costs d too
+ *    much each: 64 * d * ln(1 + g / d) <= 64 * g in all.  So a switch costs what eight idles cost, and at most 64 * g;
+ *    and g is small or zero just where idles come in runs, for there the last eight are as good as any history.  The
+ *    lead of 1/32 adds as much of the cost.
+ *
+ * WHAT IT TAKES
+ *
+ * Some tens of ns an idle, choice and learning together, and the same memory for ever. A history looks for its window
+ * at every eighth idle only, which changes little of so slow a thing.  Nothing is random: the same questions and idles
+ * give the same answers, in the kernel and in idle-replay(1).
  */
 
-#define MEMORY_SHIFT 5
-#define ONE_MISS     1024 /* fixed point: one outlasted window, before the discount */
+#define NS_BITS 23 /* IDLE_PREDICTOR_MAX_NS */
 
-/* A discounted sum settles at the value observed times 1 << MEMORY_SHIFT, so the sums fit their types: */
-_Static_assert(((u64)ONE_MISS << (MEMORY_SHIFT + 1)) < (1ULL << 32), "missed[] overflows");
+#define MAX_BREAK_EVEN_NS (1ULL << 35)
 
-static const u32 windows_ns[IDLE_PREDICTOR_WINDOWS] = {
-	0,	 1000,	  1414,	   2000,    2828,    4000,    5657,
-	8000,	 11314,	  16000,   22627,   32000,   45255,   64000,
-	90510,	 128000,  181019,  256000,  362039,  512000,  724077,
-	1024000, 1448155, 2048000, 2896309, 4096000, 5792619, IDLE_PREDICTOR_MAX_NS,
-};
+/* A history's memory: an idle weighs 1/1024 more than the one before it. Weights start at UNIT, and double before all
+ * of them are halved. */
+#define MEMORY_SHIFT 10
+#define UNIT	     (1U << 16)
+#define TOTAL_BITS   (17 + MEMORY_SHIFT) /* what the weights sum up to: 2 * UNIT * 2^MEMORY_SHIFT */
+
+/* A bin with less than 1/64 of an idle in it is empty. */
+#define EMPTY (UNIT / 64)
+
+_Static_assert(TOTAL_BITS + 35 < 63, "costs overflow");
+_Static_assert(TOTAL_BITS + NS_BITS < 63, "sums of lengths overflow");
+
+/* A window is looked for at every idle while a history is young, then at each eighth. */
+#define YOUNG	    64
+#define LOOK_PERIOD 8
+
+/* What a window is longer than the idles that it is to cover, as a part of what outlasting it costs. */
+#define HISTORY_SLACK_SHIFT 8
+#define RECENT_SLACK_SHIFT  4
+
+/* Learners are compared by their costs on the last 64 idles or so. The history goes first: another one has to be
+ * cheaper by 1/32. */
+#define RACE_SHIFT 6
+#define LEAD_SHIFT 5
+
+/* The debt at which we play safe, and that to which it must fall, in break-even times, and in halves of a ns. */
+#define DEBT_LIMIT 32
+#define DEBT_PAID  16
+
+/* Of timers: what is assumed at first; and steps up and down of 16 to 1, which settle where one timer in 17 is later.
+ */
+#define FIRST_LATENESS_NS   1000
+#define LATENESS_UP_SHIFT   3
+#define LATENESS_DOWN_SHIFT 7
 
 static u64 at_most(u64 value, u64 top)
 {
 	return value < top ? value : top;
 }
 
-void idle_predictor_init(struct idle_predictor *p)
+/* What an idle of @length costs under @window, in polled ns. */
+static u64 cost_of(u64 length, u64 window, u64 break_even)
 {
-	int i;
+	return length <= window ? length : window + break_even;
+}
 
-	for (i = 0; i < IDLE_PREDICTOR_WINDOWS; i++) {
-		p->polled[i] = 0;
-		p->missed[i] = 0;
+/* What costs @cost now, added to a sum that fades. */
+static void add_to_race(u64 *sum, u64 cost)
+{
+	*sum += cost - (*sum >> RACE_SHIFT);
+}
+
+/* --- the history --- */
+
+static u32 bin_of(u32 length)
+{
+	u32 octave;
+
+	if (length < 512)
+		return 0;
+	if (length >= IDLE_PREDICTOR_MAX_NS)
+		return IDLE_PREDICTOR_BINS - 1;
+	octave = 31 - __builtin_clz(length);
+	return 1 + (octave - 9) * 8 + (length >> (octave - 3) & 7);
+}
+
+static void history_empty_bin(struct idle_history *h, u32 bin)
+{
+	h->total -= h->weight[bin];
+	h->weight[bin] = 0;
+	h->sum[bin] = 0;
+	h->top[bin] = 0;
+	h->seen[bin / 64] &= ~(1ULL << bin % 64);
+}
+
+/* Weights have grown to their bounds: all are halved, which changes nothing between them. */
+static void history_halve(struct idle_history *h)
+{
+	u32 bin;
+
+	h->unit /= 2;
+	h->total = 0;
+	for (bin = 0; bin < IDLE_PREDICTOR_BINS; bin++) {
+		h->weight[bin] /= 2;
+		h->sum[bin] /= 2;
+		h->total += h->weight[bin];
+		if (h->weight[bin] < EMPTY)
+			history_empty_bin(h, bin);
 	}
 }
 
-void idle_predictor_observe(struct idle_predictor *p, u64 length_ns)
+/* @length is at most IDLE_PREDICTOR_MAX_NS, which stands for all that outlasts every window. */
+static void history_add(struct idle_history *h, u32 length)
 {
-	int i;
+	u32 bin = bin_of(length);
 
-	for (i = 0; i < IDLE_PREDICTOR_WINDOWS; i++) {
-		p->polled[i] -= p->polled[i] >> MEMORY_SHIFT;
-		p->polled[i] += at_most(length_ns, windows_ns[i]);
-		p->missed[i] -= p->missed[i] >> MEMORY_SHIFT;
-		if (length_ns > windows_ns[i])
-			p->missed[i] += ONE_MISS;
+	if (h->age < YOUNG)
+		h->age++;
+	h->stale++;
+	h->unit += h->unit >> MEMORY_SHIFT;
+	if (h->unit >= 2 * UNIT)
+		history_halve(h);
+	h->weight[bin] += h->unit;
+	h->total += h->unit;
+	h->seen[bin / 64] |= 1ULL << bin % 64;
+	h->sum[bin] += (u64)h->unit * length;
+	if (length > h->top[bin])
+		h->top[bin] = length;
+}
+
+/*
+ * The window that would have cost least on the idles remembered.  Only the longest idle of a bin is a candidate, for
+ * between two of them a window costs more and covers no more.
+ */
+static u32 history_look(const struct idle_history *h, u64 break_even, u64 limit)
+{
+	u64 covered = 0, rest = h->total, least = rest * break_even;
+	u32 word, best = 0;
+
+	for (word = 0; word < 2; word++) {
+		u64 bins = h->seen[word];
+
+		for (; bins; bins &= bins - 1) {
+			u32 bin = word * 64 + __builtin_ctzll(bins);
+			u64 window = h->top[bin], cost;
+
+			if (bin == IDLE_PREDICTOR_BINS - 1 || window > limit)
+				return best;
+			window = at_most(window + ((window + break_even) >> HISTORY_SLACK_SHIFT), limit);
+			covered += h->sum[bin];
+			rest -= h->weight[bin];
+			cost = covered + rest * (window + break_even);
+			if (cost < least) {
+				least = cost;
+				best = window;
+			}
+		}
 	}
+	return best;
 }
 
-/* At the tops: 2^23 * 1024 * 10^5 + 2^15 * 100 * 10^9, below 2^63 with a factor of a thousand to spare. */
-static u64 cost_of(const struct idle_predictor *p, int i, u64 halt_cost_ns, u64 poll_price_pct)
+static u32 history_choose(struct idle_history *h, u64 break_even, u32 limit)
 {
-	return p->polled[i] * ONE_MISS * poll_price_pct + p->missed[i] * halt_cost_ns * 100;
+	if (h->age < YOUNG || h->stale >= LOOK_PERIOD) {
+		h->window_ns = history_look(h, break_even, limit);
+		h->stale = 0;
+	}
+	return at_most(h->window_ns, limit);
 }
 
-u32 idle_predictor_choose(const struct idle_predictor *p, const struct idle_question *q)
+/* --- the last few --- */
+
+static void recent_forget(struct idle_recent *r, u32 length)
 {
-	u64 halt_cost_ns = at_most(q->halt_cost_ns, IDLE_PREDICTOR_MAX_HALT_COST_NS);
-	u64 poll_price_pct = at_most(q->poll_price_pct, IDLE_PREDICTOR_MAX_POLL_PRICE_PCT);
-	u64 least = cost_of(p, 0, halt_cost_ns, poll_price_pct);
-	int i, best = 0;
+	u32 i = 0;
 
-	for (i = 1; i < IDLE_PREDICTOR_WINDOWS && windows_ns[i] <= q->limit_ns; i++) {
-		u64 cost = cost_of(p, i, halt_cost_ns, poll_price_pct);
+	while (r->sorted[i] != length)
+		i++;
+	for (r->n--; i < r->n; i++)
+		r->sorted[i] = r->sorted[i + 1];
+}
 
+static void recent_add(struct idle_recent *r, u32 length)
+{
+	u32 i;
+
+	if (r->n == IDLE_PREDICTOR_RECENT)
+		recent_forget(r, r->lengths[r->next]);
+	r->lengths[r->next] = length;
+	r->next = (r->next + 1) % IDLE_PREDICTOR_RECENT;
+	for (i = r->n++; i && r->sorted[i - 1] > length; i--)
+		r->sorted[i] = r->sorted[i - 1];
+	r->sorted[i] = length;
+}
+
+static u32 recent_choose(const struct idle_recent *r, u64 break_even, u64 limit)
+{
+	u64 covered = 0, least = r->n * break_even;
+	u32 i, best = 0;
+
+	for (i = 0; i < r->n && r->sorted[i] <= limit; i++) {
+		u64 window = r->sorted[i], cost;
+
+		covered += window;
+		window = at_most(window + ((window + break_even) >> RECENT_SLACK_SHIFT), limit);
+		cost = covered + (r->n - i - 1) * (window + break_even);
 		if (cost < least) {
+			least = cost;
+			best = window;
+		}
+	}
+	return best;
+}
+
+/* --- the timer --- */
+
+/*
+ * Nothing lasts longer than until the timer that ends it.  Where that is not much further than we would poll anyway,
+ * polling on to it costs less than the halt.  Returns 0 where it does not come to that.
+ */
+static u32 timer_choose(const struct idle_predictor *p, u32 without)
+{
+	const struct idle_question *q = &p->asked;
+	u64 served;
+
+	if (q->next_timer_ns > q->limit_ns || p->without & 1 << IDLE_BY_TIMER)
+		return 0;
+	served = q->next_timer_ns + p->lateness_ns;
+	if (served <= without || served > q->limit_ns || served - without >= q->break_even_ns)
+		return 0;
+	return served;
+}
+
+static void timer_learn(struct idle_predictor *p, u64 length, enum idle_wake wake)
+{
+	u64 due = p->asked.next_timer_ns;
+
+	if (wake != IDLE_WAKE_TIMER || length < due || due > p->asked.limit_ns)
+		return;
+	if (length - due > p->lateness_ns)
+		p->lateness_ns += (p->lateness_ns >> LATENESS_UP_SHIFT) + 16;
+	else
+		p->lateness_ns -= p->lateness_ns >> LATENESS_DOWN_SHIFT;
+}
+
+/* --- who answers --- */
+
+static u32 break_even_window(const struct idle_question *q)
+{
+	return at_most(q->break_even_ns, q->limit_ns);
+}
+
+static u32 kind_of_run(u64 ran_ns)
+{
+	return ran_ns <= 4000 ? 0 : ran_ns <= 16000 ? 1 : ran_ns <= 64000 ? 2 : 3;
+}
+
+static void histories_choose(struct idle_predictor *p)
+{
+	const struct idle_question *q = &p->asked;
+	struct idle_history *wake = &p->after_wake[p->wake], *run = &p->after_run[kind_of_run(q->ran_ns)];
+	u32 all = history_choose(&p->all, q->break_even_ns, q->limit_ns);
+
+	/* A kind of idle that was not there yet is taken to be like all. */
+	p->answer[IDLE_BY_HISTORY] = all;
+	p->answer[IDLE_BY_WAKE] = wake->age ? history_choose(wake, q->break_even_ns, q->limit_ns) : all;
+	p->answer[IDLE_BY_RAN] = run->age ? history_choose(run, q->break_even_ns, q->limit_ns) : all;
+}
+
+/* What the learners answer; that of the cheapest one counts. */
+static u32 learners_choose(struct idle_predictor *p)
+{
+	const struct idle_question *q = &p->asked;
+	u64 least = p->cost[IDLE_BY_HISTORY];
+	int i, best = IDLE_BY_HISTORY;
+
+	histories_choose(p);
+	p->answer[IDLE_BY_RECENT] = recent_choose(&p->recent, q->break_even_ns, q->limit_ns);
+	for (i = IDLE_BY_HISTORY + 1; i < IDLE_LEARNERS; i++) {
+		u64 cost = p->cost[i] + (p->cost[i] >> LEAD_SHIFT);
+
+		if (cost < least && !(p->without & 1 << i)) {
 			least = cost;
 			best = i;
 		}
 	}
-	/* i is the first window that may not be chosen. */
-	if (best && best + 1 < i)
-		best++;
-	return windows_ns[best];
+	return p->answer[best];
+}
+
+/* Takes the timer into account, if that has been worth it. */
+static u32 learners_and_timer_choose(struct idle_predictor *p)
+{
+	u32 without = learners_choose(p), with = timer_choose(p, without);
+
+	p->timer_answer[IDLE_WITHOUT_TIMER] = without;
+	p->timer_answer[IDLE_WITH_TIMER] = with;
+	return with && p->timer_cost[IDLE_WITH_TIMER] <= p->timer_cost[IDLE_WITHOUT_TIMER] ? with : without;
+}
+
+static void learners_learn(struct idle_predictor *p, u64 length)
+{
+	u64 break_even = p->asked.break_even_ns;
+	int i;
+
+	for (i = 0; i < IDLE_LEARNERS; i++)
+		add_to_race(&p->cost[i], cost_of(length, p->answer[i], break_even));
+	for (i = 0; p->timer_answer[IDLE_WITH_TIMER] && i < IDLE_TIMER_CHOICES; i++)
+		add_to_race(&p->timer_cost[i], cost_of(length, p->timer_answer[i], break_even));
+}
+
+/* --- the debt --- */
+
+/* Twice what we paid, less five times what we could have with foresight and the same limit. */
+static void debt_add(struct idle_predictor *p, u64 length)
+{
+	const struct idle_question *q = &p->asked;
+	u64 paid = cost_of(length, p->window_ns, q->break_even_ns);
+	u64 foreseen = length <= q->limit_ns ? at_most(length, q->break_even_ns) : q->break_even_ns;
+
+	p->debt += 2 * paid;
+	p->debt -= at_most(p->debt, 5 * foreseen);
+	if (p->debt > DEBT_LIMIT * q->break_even_ns)
+		p->safe = true;
+	else if (p->debt <= DEBT_PAID * q->break_even_ns)
+		p->safe = false;
+}
+
+/* --- the whole --- */
+
+void idle_predictor_init(struct idle_predictor *p)
+{
+	int i;
+
+	__builtin_memset(p, 0, sizeof(*p));
+	p->all.unit = UNIT;
+	for (i = 0; i < IDLE_WAKES; i++)
+		p->after_wake[i].unit = UNIT;
+	for (i = 0; i < IDLE_RAN_KINDS; i++)
+		p->after_run[i].unit = UNIT;
+	p->lateness_ns = FIRST_LATENESS_NS;
+}
+
+u32 idle_predictor_choose(struct idle_predictor *p, const struct idle_question *q)
+{
+	u32 window;
+
+	p->asked = *q;
+	p->asked.break_even_ns = at_most(q->break_even_ns, MAX_BREAK_EVEN_NS);
+	window = learners_and_timer_choose(p);
+	if (!p->recent.n || p->safe)
+		window = break_even_window(&p->asked);
+	p->window_ns = window;
+	return window;
+}
+
+void idle_predictor_observe(struct idle_predictor *p, u64 length_ns, enum idle_wake wake)
+{
+	learners_learn(p, length_ns);
+	timer_learn(p, length_ns, wake);
+	debt_add(p, length_ns);
+	length_ns = at_most(length_ns, IDLE_PREDICTOR_MAX_NS);
+	history_add(&p->all, length_ns);
+	history_add(&p->after_wake[p->wake], length_ns);
+	history_add(&p->after_run[kind_of_run(p->asked.ran_ns)], length_ns);
+	recent_add(&p->recent, length_ns);
+	p->wake = wake;
 }

@@ -44,10 +44,14 @@ struct sip_period {
 	bool halted;  /* halted at least once */
 	bool woken;   /* the last wait was a halt: the end holds the wake from it */
 	unsigned long switches;
-	u64 start, end; /* TSC */
-	u64 window;	/* TSC cycles */
+	enum idle_wake wake; /* of the last wait */
+	u64 start_ns;	     /* CLOCK_MONOTONIC, as of start */
+	u64 start, end;	     /* TSC */
+	u64 window;	     /* TSC cycles */
 	u32 window_ns;
-	u32 slice_ns; /* the last slice of polling under a latency limit */
+	struct idle_question question; /* to the predictor */
+	u32 answer_ns;		       /* its answer: the window, if nothing else decided */
+	u32 slice_ns;		       /* the last slice of polling under a latency limit */
 };
 
 struct sip_cpu {

@@ -61,6 +61,9 @@
 #include "compat.h"
 #include "sip.h"
 
+#define CREATE_TRACE_POINTS
+#include "sip_trace.h"
+
 /* Slices of polling under a latency limit: the last is how soon a lifted limit is noticed. */
 #define SIP_FIRST_SLICE_NS 1000
 #define SIP_LAST_SLICE_NS  64000
@@ -89,6 +92,12 @@ static u64 sip_interrupt_cycles __read_mostly;
 static u64 sip_elapsed_ns(u64 from, u64 to)
 {
 	return (min(to - from, SIP_MAX_CYCLES) * sip_cycles_to_ns_mult) >> SIP_SHIFT;
+}
+
+/* Of the TSC's own age: so periods of a CPU never overlap, as they might with starts taken from another clock. */
+static u64 sip_tsc_to_ns(u64 tsc)
+{
+	return mul_u64_u32_shr(tsc, sip_cycles_to_ns_mult, SIP_SHIFT);
 }
 
 static u64 sip_ns_to_cycles(u64 ns)
@@ -126,7 +135,8 @@ struct sip_spin {
 	u64 start, window; /* poll until @window cycles after @start */
 	u64 timer;	   /* when the next timer is due */
 	u64 end;
-	u64 served; /* when its interrupt had been served, SIP_NEVER if that was not seen */
+	u64 served;	  /* when its interrupt had been served, SIP_NEVER if that was not seen */
+	bool interrupted; /* an interrupt came last */
 };
 
 /*
@@ -144,7 +154,8 @@ static noinstr void sip_spin(struct sip_spin *s)
 			cpu_relax();
 			last = now;
 			now = rdtsc();
-			if (now >= s->timer && now - last >= sip_interrupt_cycles && s->served == SIP_NEVER)
+			s->interrupted = now - last >= sip_interrupt_cycles;
+			if (s->interrupted && now >= s->timer && s->served == SIP_NEVER)
 				s->served = now;
 		} while (!need_resched() && now - s->start < s->window);
 	}
@@ -173,9 +184,35 @@ static u64 sip_next_timer(const struct sip_cpu *c, u64 now)
 	return now + sip_ns_to_cycles(due);
 }
 
+/* Interrupts that this CPU has had: enough to tell what kind of them ended a wait. */
+struct sip_interrupts {
+	unsigned int timers, ipis;
+};
+
+static struct sip_interrupts sip_interrupts(void)
+{
+	return (struct sip_interrupts){
+		.timers = this_cpu_read(irq_stat.apic_timer_irqs),
+#ifdef CONFIG_SMP
+		.ipis = this_cpu_read(irq_stat.irq_resched_count) + this_cpu_read(irq_stat.irq_call_count),
+#endif
+	};
+}
+
+/* Of a wait that ended with work. A poll that no interrupt ended was ended by a waker's store to need_resched. */
+static enum idle_wake sip_what_woke(const struct sip_interrupts *before, bool interrupted)
+{
+	struct sip_interrupts now = sip_interrupts();
+
+	if (!interrupted || now.ipis != before->ipis)
+		return IDLE_WAKE_IPI;
+	return now.timers != before->timers ? IDLE_WAKE_TIMER : IDLE_WAKE_IRQ;
+}
+
 /* Polls until there is work, or until @window cycles after @start; true if there is work. */
 static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 {
+	struct sip_interrupts before = sip_interrupts();
 	u64 now = rdtsc();
 	struct sip_spin s = { .start = start, .window = window, .served = SIP_NEVER };
 
@@ -183,6 +220,7 @@ static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 	sip_spin(&s);
 	c->period.end = s.end;
 	c->period.woken = false;
+	c->period.wake = sip_what_woke(&before, s.interrupted);
 	sip_add(c->n.poll_ns, sip_elapsed_ns(now, s.end));
 	if (s.served != SIP_NEVER)
 		halt_cost_after_poll(&c->cost, sip_elapsed_ns(s.timer, s.served));
@@ -191,10 +229,12 @@ static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 
 static void sip_halt(struct sip_cpu *c)
 {
+	struct sip_interrupts before = sip_interrupts();
 	u64 timer = sip_next_timer(c, rdtsc());
 
 	sip_hlt();
 	c->period.end = rdtsc();
+	c->period.wake = sip_what_woke(&before, true);
 	c->period.halted = true;
 	c->period.woken = true;
 	sip_inc(c->n.halts);
@@ -213,7 +253,8 @@ static void sip_learn(struct sip_cpu *c)
 
 	if (p->woken)
 		length_ns -= min_t(u64, length_ns, sip_halt_cost(c));
-	idle_predictor_observe(&c->predictor, length_ns);
+	trace_idle_period(c->dev.cpu, sip_tsc_to_ns(p->start), length_ns, p);
+	idle_predictor_observe(&c->predictor, length_ns, p->wake);
 
 	is_short = length_ns < READ_ONCE(sip_poll_max_ns);
 	if (p->halted)
@@ -224,18 +265,33 @@ static void sip_learn(struct sip_cpu *c)
 
 static bool sip_host_is_busy(struct sip_cpu *c)
 {
-	return steal_guard_update(&c->steal, ktime_get_mono_fast_ns(), kcpustat_this_cpu->cpustat[CPUTIME_STEAL],
+	return steal_guard_update(&c->steal, c->period.start_ns, kcpustat_this_cpu->cpustat[CPUTIME_STEAL],
 				  READ_ONCE(sip_steal_pct));
 }
 
-static u32 sip_choose_window(struct sip_cpu *c)
+/* In ns from the beginning of the period, which is now; what is overdue is due at once. */
+static u64 sip_timer_ahead(const struct sip_cpu *c)
+{
+	s64 due = ktime_to_ns(READ_ONCE(c->dev.next_hrtimer));
+
+	if (due <= 0 || due == KTIME_MAX)
+		return IDLE_NO_TIMER;
+	return max_t(s64, due - (s64)c->period.start_ns, 0);
+}
+
+static u32 sip_choose_window(struct sip_cpu *c, u64 ran_ns)
 {
 	int fixed_ns = READ_ONCE(sip_fixed_ns);
-	struct idle_question question = {
+	struct sip_period *p = &c->period;
+
+	p->question = (struct idle_question){
+		.break_even_ns = idle_break_even_ns(sip_halt_cost(c), READ_ONCE(sip_poll_price_pct) * 10000),
+		.next_timer_ns = sip_timer_ahead(c),
+		.ran_ns = ran_ns,
 		.limit_ns = READ_ONCE(sip_poll_max_ns),
-		.halt_cost_ns = sip_halt_cost(c),
-		.poll_price_pct = READ_ONCE(sip_poll_price_pct),
 	};
+	/* It is asked each time, for it learns from how its answer would have done. */
+	p->answer_ns = idle_predictor_choose(&c->predictor, &p->question);
 
 	if (c->dev.states_usage[SIP_STATE_POLL].disable) /* by the user, in sysfs */
 		return 0;
@@ -244,28 +300,31 @@ static u32 sip_choose_window(struct sip_cpu *c)
 		return 0;
 	}
 	if (fixed_ns >= 0)
-		return min_t(u32, fixed_ns, question.limit_ns);
-	return idle_predictor_choose(&c->predictor, &question);
+		return min_t(u32, fixed_ns, p->question.limit_ns);
+	return p->answer_ns;
 }
 
 static void sip_enter_period(struct sip_cpu *c)
 {
 	struct sip_period *p = &c->period;
 	unsigned long switches = current->nvcsw + current->nivcsw;
-	u64 now;
+	u64 now, ran_ns = 0;
 
 	if (p->open && p->switches == switches)
 		return;
-	if (p->open)
-		sip_learn(c);
-
 	now = rdtsc();
+	if (p->open) {
+		sip_learn(c);
+		ran_ns = sip_elapsed_ns(p->end, now);
+	}
+
 	memset(p, 0, sizeof(*p));
 	p->open = true;
 	p->switches = switches;
 	p->start = now;
 	p->end = now;
-	p->window_ns = sip_choose_window(c);
+	p->start_ns = ktime_get_mono_fast_ns();
+	p->window_ns = sip_choose_window(c, ran_ns);
 	p->window = sip_ns_to_cycles(p->window_ns);
 	p->spent = !p->window;
 	sip_inc(c->n.periods);

@@ -195,6 +195,33 @@ int report_number(const struct report_usage *usage, int key, const char *text, u
 	return 0;
 }
 
+#define MILLIONTHS_DIGITS 6
+
+int report_millionths(const struct report_usage *usage, int key, const char *text, unsigned int max,
+		      unsigned int *millionths, struct isolat_error *err)
+{
+	size_t whole = strspn(text, "0123456789"), decimals = 0;
+	bool point = text[whole] == '.';
+	unsigned long value = 0;
+
+	if (point)
+		decimals = strspn(text + whole + 1, "0123456789");
+	if (!whole || whole > 9 || text[whole + point + decimals] || decimals > MILLIONTHS_DIGITS ||
+	    point != (decimals > 0))
+		goto bad;
+	for (size_t i = 0; i < whole; i++)
+		value = 10 * value + (unsigned long)(text[i] - '0');
+	for (size_t i = 0; i < MILLIONTHS_DIGITS; i++)
+		value = 10 * value + (unsigned long)(i < decimals ? text[whole + 1 + i] - '0' : 0);
+	if (value > max * 1000000UL)
+		goto bad;
+	*millionths = (unsigned int)value;
+	return 0;
+bad:
+	return report_bad_value(usage, key, text, err, "not a decimal number from 0 to %u with at most %d decimals",
+				max, MILLIONTHS_DIGITS);
+}
+
 int report_no_words(const struct report_usage *usage, int argc, char **argv)
 {
 	struct isolat_error err;

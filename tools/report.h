@@ -60,6 +60,11 @@ int report_option(const struct report_usage *usage, int argc, char **argv);
 __attribute__((format(printf, 5, 6))) int report_bad_value(const struct report_usage *usage, int key, const char *value,
 							   struct isolat_error *err, const char *format, ...);
 
+/* The same as report_number() for a decimal number such as "0.3", from 0 to @max, in *@millionths: @max is up to 4294.
+ */
+int report_millionths(const struct report_usage *usage, int key, const char *text, unsigned int max,
+		      unsigned int *millionths, struct isolat_error *err);
+
 /*
  * Reads @text, given to option @key, as a whole decimal number from @min to @max. Returns 0, or -1 with @err filled as
  * report_bad_value() does.

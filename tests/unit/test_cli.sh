@@ -287,18 +287,82 @@ test_command_agreement() # COMMAND
 test_other_commands()
 {
 	local isolat command why
-	for command in isolat-microvm rdt-state; do
+	for command in isolat-microvm rdt-state idle-replay idle-gen; do
 		isolat=$bin/$command
 		run --frob word --json
 		why=
 		[ "$code" = 2 ] || why="exit code $code, not 2; "
-		grep -q -- '--frob' "$scratch/err" || [ "$command" != isolat-microvm ] || why+="no line on stderr; "
-		grep -q '"object": "--frob"' "$scratch/out" || [ "$command" != rdt-state ] || why+="no JSON"
+		grep -q -- '--frob' "$scratch/err" || [[ $command =~ ^(rdt-state|idle-replay)$ ]] || why+="no line on stderr; "
+		grep -q '"object": "--frob"' "$scratch/out" || [[ $command =~ ^(isolat-microvm|idle-gen)$ ]] || why+="no JSON"
 		verdict "$command: unknown option" "$why"
 		shows "$command --help" "^Usage: $command" --help
 		shows "$command --version" "^$command [0-9]*\.[0-9]*\.[0-9]*\$" --version
 		lost_output full "No space left" --help
 	done
+}
+
+test_idle_gen()
+{
+	local isolat=$bin/idle-gen why=
+	run --list
+	[ "$code" = 0 ] && [ "$(lines out)" -gt 20 ] || why+="exit code $code, $(lines out) lines; "
+	grep -qvE '^[a-z0-9-]+ +(stationary|switching|adversary)  +[^ ]' "$scratch/out" && why+="a line of another form; "
+	[ "$(wc -L <"$scratch/out")" -le 80 ] || why+="wider than 80 columns"
+	verdict "idle-gen --list" "$why"
+
+	why=
+	run pareto
+	[ "$code" = 0 ] && [ "$(lines out)" = 6001 ] || why+="exit code $code, $(lines out) lines, not 6001; "
+	[ "$(head -n 1 "$scratch/out")" = cpu,start_ns,length_ns,next_timer_ns,wake ] || why+="another header; "
+	sed 1d "$scratch/out" | grep -qvE '^0,[0-9]+,[0-9]+,[0-9]*,(ipi|irq|timer)$' && why+="a line of another form; "
+	cp "$scratch/out" "$scratch/pareto"
+	run pareto --seed 1 --count 10
+	head -n 11 "$scratch/pareto" | cmp -s - "$scratch/out" || why+="a shorter one is not its beginning; "
+	run pareto --seed 2
+	cmp -s "$scratch/pareto" "$scratch/out" && why+="--seed changes nothing"
+	verdict "idle-gen pareto" "$why"
+
+	why=
+	run beyond --poll-max-ns 0 --count 10
+	[ "$(sed 1d "$scratch/out" | cut -d, -f3 | sort -u)" = 1 ] || why+="not 1 ns beyond windows of 0; "
+	# The same time whose polling costs as much as a halt, put in two ways; then others.
+	run beyond --wake-cost-ns 20000 --poll-price 0.5
+	cp "$scratch/out" "$scratch/beyond"
+	run beyond --wake-cost-ns 40000 --poll-price 1
+	cmp -s "$scratch/beyond" "$scratch/out" || why+="not alike for the same break-even time; "
+	run beyond --wake-cost-ns 20000 --poll-price 1000
+	cmp -s "$scratch/beyond" "$scratch/out" && why+="--poll-price changes nothing; "
+	run beyond --wake-cost-ns 1 --poll-price 0.5
+	cmp -s "$scratch/beyond" "$scratch/out" && why+="--wake-cost-ns changes nothing"
+	verdict "idle-gen beyond" "$why"
+
+	idle_gen_error "no name" "one name is needed"
+	idle_gen_error "two names" "one name is needed" pareto ticks
+	idle_gen_error "unknown name" "find trace frob: no generator has this name (idle-gen --list shows them)" frob
+	idle_gen_error "name beside --list" "--list takes no name" --list pareto
+	idle_gen_error "count of 0" "read option --count 0: not a whole number" pareto --count 0
+	idle_gen_error "window too long" "read option --poll-max-ns 10000001" pareto --poll-max-ns 10000001
+	for why in '' . .5 1. -1 0.1234567 1000.000001 18446744073710 1e3 0x1; do
+		idle_gen_error "price \"$why\"" "read option --poll-price" pareto --poll-price "$why"
+	done
+	for why in 0 1000 0.000001 0.30 007.5 1000.0; do
+		run pareto --count 1 --poll-price "$why"
+		verdict "idle-gen --poll-price $why" "$(cat "$scratch/err")"
+	done
+	lost_output full "No space left" pareto --count 100000
+	lost_output closed "Bad file" pareto
+}
+
+idle_gen_error() # NAME TEXT ARGUMENTS...
+{
+	local name=$1 text=$2 why=
+	shift 2
+	run "$@"
+	[ "$code" = 2 ] || why+="exit code $code, not 2; "
+	[ -s "$scratch/out" ] && why+="something on stdout; "
+	[ "$(lines err)" = 1 ] && grep -qF -- "idle-gen: " "$scratch/err" && grep -qF -- "$text" "$scratch/err" ||
+		why+="stderr: $(cat "$scratch/err")"
+	verdict "usage error: idle-gen, $name" "$why"
 }
 
 # A terminal gets its width and colour, NO_COLOR is heeded.
@@ -356,7 +420,10 @@ test_lost_output
 test_agreement
 test_command_agreement isolat-microvm
 test_command_agreement rdt-state
+test_command_agreement idle-replay
+test_command_agreement idle-gen
 test_other_commands
+test_idle_gen
 test_completion
 test_terminal
 test_man_pages
