@@ -35,7 +35,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 WARN       := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-result
-PKG_LIBS   := jansson libarchive libkmod
+PKG_LIBS   := jansson libarchive libkmod libtraceevent
 pkg_cflags  = $(shell pkg-config --cflags $(PKG_LIBS))
 pkg_libs    = $(shell pkg-config --libs $(PKG_LIBS))
 ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
@@ -84,7 +84,8 @@ $(B)/isolat-microvm: $(B)/obj/bench/microvm/main.o $(B)/libisolat.a
 $(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
 $(B)/idle-replay: $(B)/obj/bench/idle_replay_main.o $(B)/libisolat.a
 $(B)/idle-gen: $(B)/obj/bench/idle_gen_main.o $(B)/libisolat.a
-$(PROGRAMS):
+$(B)/idle-predictor-bench: $(B)/obj/bench/idle_predictor_main.o $(B)/libisolat.a
+$(PROGRAMS) $(B)/idle-predictor-bench:
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
 # Programs that run inside micro-VMs are static: nothing else is there.
@@ -92,7 +93,7 @@ $(B)/isolat-init: bench/microvm/init.c bench/microvm/init_scan.c bench/microvm/i
 	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^)
 
 GUEST_LIB := bench/microvm/guest.c bench/microvm/guest.h
-$(B)/idle-bench-guest: bench/idle_guest.c bench/idle_trace.c bench/idle_trace.h bench/microvm/microvm.h $(GUEST_LIB)
+$(B)/idle-bench-guest: bench/idle_guest.c bench/idle_periods.c bench/idle_periods.h bench/idle_trace.c bench/idle_trace.h bench/microvm/microvm.h $(GUEST_LIB)
 	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
 
 $(B)/%.so: bench/microvm/%.c
@@ -159,7 +160,7 @@ demo-built: all $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) $(B)/isolat bench idle --host-polling off
 
 bench-check: deps
-	$(Q)$(MAKE) all $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
+	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
 style: deps

@@ -38,6 +38,55 @@ short_idles() {
 	row "short idles in HLT, $1, control" % '>' 90 "$(cell "$2" "$3" false "$share")" "$(cell "$2" "$3" false "$count")"
 }
 
+# The idle predictor on made-up and recorded traces. What it costs under several seeds stays in idle-CLASS.txt, a line
+# "AGAINST-BEST-FIXED AGAINST-PIECEWISE AGAINST-HALTPOLL AGAINST-ORACLE POLLED-PCT TRACE".
+replay() { # CLASS TRACE...
+	class=$1
+	shift
+	"$build/idle-replay" --json "$@" | jq -r '.[] | (.trace | sub(".*/"; "")) as $trace |
+		(.policies | map({key: .name, value: .}) | from_entries) as $p |
+		def against(name): $p.isolat.cost / $p[name].cost * 1000 | round / 1000;
+		[against("best-fixed"), against("piecewise"), against("haltpoll"), against("oracle"),
+		 ($p.isolat.polled_pct * 1000 | round / 1000), $trace] | join(" ")' > "$out/idle-$class.txt"
+}
+
+made() { # CLASS
+	mkdir -p "$out/traces"
+	set -- "$1" "$("$build/idle-gen" --list | awk -v class="$1" '$2 == class { print $1 }')"
+	for name in $2; do
+		for seed in 1 2 3; do
+			"$build/idle-gen" "$name" --seed $seed > "$out/traces/$name.$seed"
+		done
+	done
+	# shellcheck disable=SC2046,SC2086
+	replay "$1" $(printf "$out/traces/%s.[123] " $2)
+}
+
+# worst LABEL CLASS COLUMN TARGET [PATTERN]: the trace that comes out worst
+worst() {
+	set -- "$1" "$2" "$3" "$4" "$(grep -E "${5:-.}" "$out/idle-$2.txt" | sort -g -k "$3" | tail -n 1)"
+	row "$1" '' '<=' "$4" "$(echo "$5" | cut -d ' ' -f "$3")" "$(echo "$5" | cut -d ' ' -f 6)"
+}
+
+predictor() {
+	made stationary
+	made switching
+	made adversary
+	replay recorded bench/traces/*.csv
+	worst 'predictor, stationary: cost against best fixed, worst trace' stationary 1 1.03
+	worst 'predictor, runs of 50: cost against piecewise, worst trace' switching 2 1.05
+	worst 'predictor, 20/200 us at random: cost against haltpoll' stationary 3 0.65 'bimodal-20-200\.'
+	worst 'predictor, the same with jitter' stationary 3 0.65 'bimodal-20-200-'
+	worst 'predictor, 20/200 us in runs of 50: cost against haltpoll' switching 3 0.65 'runs-20-200'
+	worst 'predictor, recorded: cost against haltpoll, worst trace' recorded 3 1.02
+	worst 'predictor, adversaries: cost against the oracle, worst trace' adversary 4 3
+	worst 'predictor, an idle machine: polled' recorded 5 1 'idle\.csv'
+	"$build/idle-predictor-bench" > "$out/idle-predictor.txt"
+	row 'predictor, a choice and what is learned from it, dearest trace' ns '<' 100 \
+		"$(tail -n 1 "$out/idle-predictor.txt" | cut -d ' ' -f 2)" \
+		"$(tail -n 1 "$out/idle-predictor.txt" | cut -d ' ' -f 1)"
+}
+
 say 'isolat bench idle, about a minute'
 "$build/isolat" bench idle --host-polling off --json > "$out/idle.json" || { cat "$out/idle.json"; exit 1; }
 say 'the same for 1 us on a slower clock'
@@ -47,6 +96,7 @@ say 'ticks of an idle CPU'
 "$build/tests/vm/run" tests/vm/matrix tick > "$out/tick.txt" || { cat "$out/tick.txt"; exit 1; }
 
 printf '%-62s %2s %6s %-2s  %8s  %s\n' figure '' target '' value verdict
+predictor
 short_idles '1 us' "$out/idle.json" 1000
 short_idles '1 us, times x300, limit 25 us' "$out/idle-1us.json" 1000
 short_idles '20 us' "$out/idle.json" 20000

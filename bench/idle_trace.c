@@ -10,6 +10,7 @@ void idle_trace_init(struct idle_trace *trace, unsigned int cpu, const char *com
 	memset(trace, 0, sizeof(*trace));
 	trace->cpu = cpu;
 	trace->comm = comm;
+	idle_periods_init(&trace->periods, trace->cpus, 2);
 }
 
 /* "   fio-123   [001] d..2.   12.345678901: sched_switch: ..." gives the CPU, the time in ns, and what follows. */
@@ -39,50 +40,6 @@ static bool number_after(const char *text, const char *key, int base, uint64_t *
 	return true;
 }
 
-static bool starts(const char *text, const char *word, const char **rest)
-{
-	size_t length = strlen(word);
-
-	*rest = text + length;
-	return !strncmp(text, word, length);
-}
-
-static void arm(struct idle_trace *trace, const char *text)
-{
-	uint64_t timer, expires;
-	unsigned int slot = 0;
-
-	if (!number_after(text, "hrtimer=", 16, &timer) || !number_after(text, " expires=", 10, &expires))
-		return;
-	while (slot < IDLE_TRACE_TIMERS && trace->armed[slot].timer != timer)
-		slot++;
-	if (slot == IDLE_TRACE_TIMERS)
-		slot = trace->next_slot++ % IDLE_TRACE_TIMERS;
-	trace->armed[slot].timer = timer;
-	trace->armed[slot].expires_ns = expires;
-}
-
-static uint64_t expiry_of(const struct idle_trace *trace, const char *text)
-{
-	uint64_t timer;
-
-	if (!number_after(text, "hrtimer=", 16, &timer))
-		return 0;
-	for (unsigned int slot = 0; slot < IDLE_TRACE_TIMERS; slot++)
-		if (trace->armed[slot].timer == timer)
-			return trace->armed[slot].expires_ns;
-	return 0;
-}
-
-/* Somebody asked for this CPU. A timer's handler asks as of the timer's expiry. */
-static void request(struct idle_trace *trace, uint64_t now, bool from_here)
-{
-	if (!trace->idle || trace->request_ns)
-		return;
-	trace->period.by_timer = from_here && trace->running_timer;
-	trace->request_ns = trace->period.by_timer ? trace->running_timer : now;
-}
-
 static bool task_is(const char *text, const char *key, const char *comm)
 {
 	const char *at = strstr(text, key);
@@ -91,66 +48,57 @@ static bool task_is(const char *text, const char *key, const char *comm)
 	return at && !strncmp(at + strlen(key), comm, length) && at[strlen(key) + length] == ' ';
 }
 
-static bool switched(struct idle_trace *trace, const char *text, uint64_t now, struct idle_period *period)
+/* What an event's line may hold, in the order of IDLE_TRACE_EVENTS. */
+static const struct line {
+	const char *name;
+	enum idle_event_kind kind;
+	const char *id;
+	int id_base;
+	const char *value; /* NULL: it has none */
+} lines[] = {
+	{ "sched_switch: ", IDLE_EVENT_SWITCH, "prev_pid=", 10, "next_pid=" },
+	{ "sched_waking: ", IDLE_EVENT_WAKEUP, " pid=", 10, "target_cpu=" },
+	{ "cpu_idle: ", IDLE_EVENT_STATE, "state=", 10, NULL },
+	{ "hrtimer_start: ", IDLE_EVENT_TIMER_START, "hrtimer=", 16, " expires=" },
+	{ "hrtimer_expire_entry: ", IDLE_EVENT_TIMER_ENTRY, "hrtimer=", 16, NULL },
+	{ "hrtimer_expire_exit: ", IDLE_EVENT_TIMER_EXIT, "hrtimer=", 16, NULL },
+};
+
+/* Returns false where @text is none of our events, or not whole. */
+static bool parse_event(const struct idle_trace *trace, const char *text, struct idle_event *event)
 {
-	uint64_t prev, next;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		size_t length = strlen(lines[i].name);
 
-	if (!number_after(text, "prev_pid=", 10, &prev) || !number_after(text, "next_pid=", 10, &next))
-		return false;
-	trace->running_timer = 0;
-	if (!next) {
-		trace->idle = true;
-		trace->request_ns = 0;
-		trace->period = (struct idle_period){
-			.start_ns = now,
-			.of_task = task_is(text, "prev_comm=", trace->comm),
-		};
-		return false;
-	}
-	if (prev || !trace->idle)
-		return false;
-	request(trace, now, true);
-	trace->idle = false;
-	trace->period.length_ns =
-		trace->request_ns > trace->period.start_ns ? trace->request_ns - trace->period.start_ns : 0;
-	*period = trace->period;
-	return true;
-}
-
-/* Lines of this CPU. Returns true when one ended a period. */
-static bool own_event(struct idle_trace *trace, const char *event, uint64_t now, struct idle_period *period)
-{
-	const char *rest;
-	uint64_t state;
-
-	if (starts(event, "sched_switch: ", &rest))
-		return switched(trace, rest, now, period);
-	if (starts(event, "hrtimer_start: ", &rest)) {
-		arm(trace, rest);
-	} else if (starts(event, "hrtimer_expire_entry: ", &rest)) {
-		trace->running_timer = expiry_of(trace, rest);
-	} else if (starts(event, "hrtimer_expire_exit: ", &rest)) {
-		trace->running_timer = 0;
-	} else if (starts(event, "cpu_idle: ", &rest)) {
-		if (number_after(rest, "state=", 10, &state) && state && state != UINT32_MAX)
-			trace->period.halted |= trace->idle;
+		if (strncmp(text, lines[i].name, length))
+			continue;
+		text += length;
+		event->kind = lines[i].kind;
+		event->watched = event->kind == IDLE_EVENT_SWITCH && task_is(text, "prev_comm=", trace->comm);
+		return number_after(text, lines[i].id, lines[i].id_base, &event->id) &&
+		       (!lines[i].value || number_after(text, lines[i].value, 10, &event->value));
 	}
 	return false;
 }
 
 bool idle_trace_line(struct idle_trace *trace, const char *line, struct idle_period *period)
 {
+	struct idle_event event = { 0 };
+	const char *text;
 	unsigned int cpu;
-	const char *rest, *event;
-	uint64_t now, target;
 
-	event = split_line(line, &cpu, &now);
-	if (!event)
+	text = split_line(line, &cpu, &event.ns);
+	if (!text || !parse_event(trace, text, &event))
 		return false;
-	if (starts(event, "sched_waking: ", &rest)) {
-		if (number_after(rest, "target_cpu=", 10, &target) && target == trace->cpu)
-			request(trace, now, cpu == trace->cpu);
+	if (event.kind == IDLE_EVENT_WAKEUP && event.value != trace->cpu)
 		return false;
-	}
-	return cpu == trace->cpu && own_event(trace, event, now, period);
+	if (event.kind != IDLE_EVENT_WAKEUP && cpu != trace->cpu)
+		return false;
+	if (event.kind == IDLE_EVENT_WAKEUP)
+		event.value = 0;
+	event.cpu = cpu != trace->cpu;
+	if (!idle_periods_feed(&trace->periods, &event, period))
+		return false;
+	period->cpu = trace->cpu;
+	return true;
 }

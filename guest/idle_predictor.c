@@ -38,40 +38,45 @@
  *
  * WHAT IS PROMISED
  *
- * 1. Against anyone, with all knowledge of this code: at most 5/2 of what the clairvoyant pays, under the same limit,
- *    and at most 17 E and one limit more, ever.  What we paid above 5/2 of that is a debt, which never falls below
- *    zero.  While it is above 16 E, and until it is down to 8 E, the window is E itself (or the limit, if that
- *    is shorter), under which no idle costs more than twice what it must: so debt does not grow then.  Otherwise
- *    one idle can add no more than B + E, and B is within the limit.  The first idle of all has the window E as well.
- *    No deterministic rule can promise less than 2, and as window E is not the best one for nearly any real load, the
- *    debt leaves room to be better.  It is never due where idles come from a distribution: the best window then costs
- *    at most e/(e-1) = 1.58 times what the clairvoyant pays (Karlin et al., Competitive randomized algorithms for
- *    non-uniform problems, 1990, by Yao's principle).
+ * 1. Against anyone, with all knowledge of this code, while prices and limit stay: at most 5/2 of what the
+ *    clairvoyant pays under the same limit, and 17 E and one limit more, once and for all.  What we paid above 5/2
+ *    of that is a debt, which never falls below zero.  While it is above 16 E, and until it is down to 8 E, the
+ *    window is E itself (or the limit, if that is shorter), under which no idle costs more than twice what it must:
+ *    so debt does not grow then.  Otherwise one idle can add no more than B + E, and B is within the limit.  The
+ *    first idle of all has the window E as well.  No deterministic rule can promise less than 2, and as window E is
+ *    not the best one for nearly any real load, the debt leaves room to be better.  On average nothing becomes due
+ *    where idles come from a distribution: the best window then costs at most e/(e-1) = 1.58 times what the
+ *    clairvoyant pays (Karlin et al., Competitive randomized algorithms for non-uniform problems, 1990, by Yao's
+ *    principle).
  *
- * 2. Against the best fixed window, where the idles are independent draws from one distribution: the cost of B is the
- *    integral from 0 to B of S(x) dx + E * S(B), S(x) being the part of the idles longer than x.  If that is known
- *    but for d, at all x, then the cost of each window is known but for d * (B + E), and the one that looks cheapest
- *    is at most 2 * d * (B + E) dearer than the cheapest.  By the inequality of Dvoretzky, Kiefer and Wolfowitz d is on
- *    average below sqrt(pi / 2n), where n is the number of idles: as we weigh them, about 2050 (the square of the sum
- *of the weights over the sum of their squares), so d < 0.028.  To this come the slack, 1/256, and, where two humps
- *share a bin, the length of that bin, at most 1/8 of B.  The bound is a worst case; bench-check measures the excess on
- *all distributions at hand: about 1/50 at most.
+ * 2. Against the best fixed window, where the idles are independent draws from one distribution: the cost of B is
+ *    the integral from 0 to B of S(x) dx + E * S(B), S(x) being the part of the idles longer than x.  If that is
+ *    known but for d, at all x, then the cost of each window is known but for d * (B + E), and the one that looks
+ *    cheapest is at most 2 * d * (B + E) dearer than the cheapest.  For n idles of equal weight d is on average
+ *    below sqrt(pi / 2n) (Dvoretzky, Kiefer and Wolfowitz, with Massart's constant); our fading weights are worth
+ *    about n = 2050 (the square of their sum over the sum of their squares) when some thousands of idles have been,
+ *    so that d is around 0.028.  To this come the slack, 1/256; where two humps share a bin, the length of that
+ *    bin, at most 1/8 of B; the race, whose lead is 1/32; and the beginning, where each length that is seen for the
+ *    first time may cost E once.  The bound is a worst case; bench-check measures the excess over traces of 6000
+ *    idles.
  *
- * 3. Against windows that switch: when the load changes, the last eight idles are all of the new one after eight. They
- *    get the word when their cost in the race is below the history's.  If they cost g an idle more than the history
- *    before the change, and d less after it, that takes 64 * ln(1 + g / d) idles, in which the history costs d too
- *    much each: 64 * d * ln(1 + g / d) <= 64 * g in all.  So a switch costs what eight idles cost, and at most 64 * g;
- *    and g is small or zero just where idles come in runs, for there the last eight are as good as any history.  The
- *    lead of 1/32 adds as much of the cost.
+ * 3. Against windows that switch: when the load changes, the last eight idles are all of the new one after eight.
+ *    They get the word when their cost in the race is below the history's.  If they cost g an idle more than the
+ *    history before the change, and d less after it, that takes 64 * ln(1 + g / d) idles, in which the history
+ *    costs d too much each: 64 * d * ln(1 + g / d) <= 64 * g in all.  So a switch costs what eight idles cost, and
+ *    at most 64 * g; and g is small or zero just where idles come in runs, for there the last eight are as good as
+ *    any history.  The lead of 1/32 adds as much of the cost.
  *
  * WHAT IT TAKES
  *
- * Some tens of ns an idle, choice and learning together, and the same memory for ever. A history looks for its window
- * at every eighth idle only, which changes little of so slow a thing.  Nothing is random: the same questions and idles
- * give the same answers, in the kernel and in idle-replay(1).
+ * Below 100 ns an idle, choice and learning together, where the task in between left the caches alone, and some 400 ns
+ * where it did not; with about 20 KB a CPU for ever.  Histories look for their windows at every sixteenth idle only,
+ * which changes little of so slow a thing.  Nothing is random, and a question that no idle follows leaves no trace:
+ * the same idles give the same answers, in the kernel and in idle-replay(1).
  */
 
-#define NS_BITS 23 /* IDLE_PREDICTOR_MAX_NS */
+/* Stands for all that outlasts every window. */
+#define BEYOND (IDLE_PREDICTOR_MAX_NS + 1)
 
 #define MAX_BREAK_EVEN_NS (1ULL << 35)
 
@@ -79,17 +84,18 @@
  * of them are halved. */
 #define MEMORY_SHIFT 10
 #define UNIT	     (1U << 16)
-#define TOTAL_BITS   (17 + MEMORY_SHIFT) /* what the weights sum up to: 2 * UNIT * 2^MEMORY_SHIFT */
+#define TOTAL_MAX    (2ULL * UNIT * ((1 << MEMORY_SHIFT) + 1)) /* what the weights sum up to, at most */
 
 /* A bin with less than 1/64 of an idle in it is empty. */
 #define EMPTY (UNIT / 64)
 
-_Static_assert(TOTAL_BITS + 35 < 63, "costs overflow");
-_Static_assert(TOTAL_BITS + NS_BITS < 63, "sums of lengths overflow");
+_Static_assert(TOTAL_MAX <= ~0ULL / (MAX_BREAK_EVEN_NS + 2 * BEYOND), "costs and sums of lengths overflow");
 
-/* A window is looked for at every idle while a history is young, then at each eighth. */
+/* A window is looked for at every idle while a history is young, then at each sixteenth, and when the price has changed
+ * by more than 1/8. */
 #define YOUNG	    64
-#define LOOK_PERIOD 8
+#define LOOK_PERIOD 16
+#define PRICE_SHIFT 3
 
 /* What a window is longer than the idles that it is to cover, as a part of what outlasting it costs. */
 #define HISTORY_SLACK_SHIFT 8
@@ -135,10 +141,18 @@ static u32 bin_of(u32 length)
 
 	if (length < 512)
 		return 0;
-	if (length >= IDLE_PREDICTOR_MAX_NS)
+	if (length > IDLE_PREDICTOR_MAX_NS)
 		return IDLE_PREDICTOR_BINS - 1;
 	octave = 31 - __builtin_clz(length);
 	return 1 + (octave - 9) * 8 + (length >> (octave - 3) & 7);
+}
+
+/* An idle that outlasts the limit is not put together with those that do not: it goes into the next bin. */
+static u32 bin_under_limit(u32 length, u32 limit)
+{
+	u32 bin = bin_of(length);
+
+	return length > limit && bin == bin_of(limit) ? bin + 1 : bin;
 }
 
 static void history_empty_bin(struct idle_history *h, u32 bin)
@@ -147,10 +161,11 @@ static void history_empty_bin(struct idle_history *h, u32 bin)
 	h->weight[bin] = 0;
 	h->sum[bin] = 0;
 	h->top[bin] = 0;
+	h->new_top[bin] = 0;
 	h->seen[bin / 64] &= ~(1ULL << bin % 64);
 }
 
-/* Weights have grown to their bounds: all are halved, which changes nothing between them. */
+/* Weights have grown to their bounds: all are halved, which changes nothing between them. A stray top goes. */
 static void history_halve(struct idle_history *h)
 {
 	u32 bin;
@@ -161,16 +176,16 @@ static void history_halve(struct idle_history *h)
 		h->weight[bin] /= 2;
 		h->sum[bin] /= 2;
 		h->total += h->weight[bin];
+		if (h->new_top[bin])
+			h->top[bin] = h->new_top[bin];
+		h->new_top[bin] = 0;
 		if (h->weight[bin] < EMPTY)
 			history_empty_bin(h, bin);
 	}
 }
 
-/* @length is at most IDLE_PREDICTOR_MAX_NS, which stands for all that outlasts every window. */
-static void history_add(struct idle_history *h, u32 length)
+static void history_add(struct idle_history *h, u32 length, u32 bin)
 {
-	u32 bin = bin_of(length);
-
 	if (h->age < YOUNG)
 		h->age++;
 	h->stale++;
@@ -181,6 +196,8 @@ static void history_add(struct idle_history *h, u32 length)
 	h->total += h->unit;
 	h->seen[bin / 64] |= 1ULL << bin % 64;
 	h->sum[bin] += (u64)h->unit * length;
+	if (length > h->new_top[bin])
+		h->new_top[bin] = length;
 	if (length > h->top[bin])
 		h->top[bin] = length;
 }
@@ -201,7 +218,7 @@ static u32 history_look(const struct idle_history *h, u64 break_even, u64 limit)
 			u32 bin = word * 64 + __builtin_ctzll(bins);
 			u64 window = h->top[bin], cost;
 
-			if (bin == IDLE_PREDICTOR_BINS - 1 || window > limit)
+			if (window > limit || covered >= least)
 				return best;
 			window = at_most(window + ((window + break_even) >> HISTORY_SLACK_SHIFT), limit);
 			covered += h->sum[bin];
@@ -216,13 +233,31 @@ static u32 history_look(const struct idle_history *h, u64 break_even, u64 limit)
 	return best;
 }
 
-static u32 history_choose(struct idle_history *h, u64 break_even, u32 limit)
+/* Whether the window that was found is that of this question, but for a small change of the price. */
+static bool history_found(const struct idle_history *h, u64 break_even, u32 limit)
 {
-	if (h->age < YOUNG || h->stale >= LOOK_PERIOD) {
-		h->window_ns = history_look(h, break_even, limit);
-		h->stale = 0;
-	}
-	return at_most(h->window_ns, limit);
+	u64 slack = h->break_even_ns >> PRICE_SHIFT;
+
+	return h->limit_ns == limit && break_even + slack >= h->break_even_ns && break_even <= h->break_even_ns + slack;
+}
+
+/* Looking is a part of learning, so that a question leaves no trace. */
+static void history_learn(struct idle_history *h, const struct idle_question *asked, u32 length, u32 bin)
+{
+	history_add(h, length, bin);
+	if (h->age >= YOUNG && h->stale < LOOK_PERIOD && history_found(h, asked->break_even_ns, asked->limit_ns))
+		return;
+	h->window_ns = history_look(h, asked->break_even_ns, asked->limit_ns);
+	h->limit_ns = asked->limit_ns;
+	h->break_even_ns = asked->break_even_ns;
+	h->stale = 0;
+}
+
+static u32 history_choose(const struct idle_history *h, const struct idle_question *q)
+{
+	if (history_found(h, q->break_even_ns, q->limit_ns))
+		return h->window_ns;
+	return history_look(h, q->break_even_ns, q->limit_ns);
 }
 
 /* --- the last few --- */
@@ -288,11 +323,12 @@ static u32 timer_choose(const struct idle_predictor *p, u32 without)
 	return served;
 }
 
+/* What comes later than the break-even time after the timer is not the timer's. */
 static void timer_learn(struct idle_predictor *p, u64 length, enum idle_wake wake)
 {
 	u64 due = p->asked.next_timer_ns;
 
-	if (wake != IDLE_WAKE_TIMER || length < due || due > p->asked.limit_ns)
+	if (wake != IDLE_WAKE_TIMER || length < due || due > p->asked.limit_ns || length - due > p->asked.break_even_ns)
 		return;
 	if (length - due > p->lateness_ns)
 		p->lateness_ns += (p->lateness_ns >> LATENESS_UP_SHIFT) + 16;
@@ -316,12 +352,12 @@ static void histories_choose(struct idle_predictor *p)
 {
 	const struct idle_question *q = &p->asked;
 	struct idle_history *wake = &p->after_wake[p->wake], *run = &p->after_run[kind_of_run(q->ran_ns)];
-	u32 all = history_choose(&p->all, q->break_even_ns, q->limit_ns);
+	u32 all = history_choose(&p->all, q);
 
 	/* A kind of idle that was not there yet is taken to be like all. */
 	p->answer[IDLE_BY_HISTORY] = all;
-	p->answer[IDLE_BY_WAKE] = wake->age ? history_choose(wake, q->break_even_ns, q->limit_ns) : all;
-	p->answer[IDLE_BY_RAN] = run->age ? history_choose(run, q->break_even_ns, q->limit_ns) : all;
+	p->answer[IDLE_BY_WAKE] = wake->age ? history_choose(wake, q) : all;
+	p->answer[IDLE_BY_RAN] = run->age ? history_choose(run, q) : all;
 }
 
 /* What the learners answer; that of the cheapest one counts. */
@@ -367,18 +403,22 @@ static void learners_learn(struct idle_predictor *p, u64 length)
 
 /* --- the debt --- */
 
-/* Twice what we paid, less five times what we could have with foresight and the same limit. */
+/*
+ * Twice what we paid, less five times what we could have with foresight and the same limit.  At the prices of this idle
+ * it cannot be more than what is left below the limit of debt and one idle that costs most: an older debt at higher
+ * prices is cut to that.
+ */
 static void debt_add(struct idle_predictor *p, u64 length)
 {
-	const struct idle_question *q = &p->asked;
-	u64 paid = cost_of(length, p->window_ns, q->break_even_ns);
-	u64 foreseen = length <= q->limit_ns ? at_most(length, q->break_even_ns) : q->break_even_ns;
+	u64 break_even = p->asked.break_even_ns, limit = p->asked.limit_ns;
+	u64 foreseen = length <= limit ? at_most(length, break_even) : break_even;
 
-	p->debt += 2 * paid;
+	p->debt += 2 * cost_of(length, p->window_ns, break_even);
 	p->debt -= at_most(p->debt, 5 * foreseen);
-	if (p->debt > DEBT_LIMIT * q->break_even_ns)
+	p->debt = at_most(p->debt, DEBT_LIMIT * break_even + 2 * (limit + break_even));
+	if (p->debt > DEBT_LIMIT * break_even)
 		p->safe = true;
-	else if (p->debt <= DEBT_PAID * q->break_even_ns)
+	else if (p->debt <= DEBT_PAID * break_even)
 		p->safe = false;
 }
 
@@ -403,6 +443,7 @@ u32 idle_predictor_choose(struct idle_predictor *p, const struct idle_question *
 
 	p->asked = *q;
 	p->asked.break_even_ns = at_most(q->break_even_ns, MAX_BREAK_EVEN_NS);
+	p->asked.limit_ns = at_most(q->limit_ns, IDLE_PREDICTOR_MAX_NS);
 	window = learners_and_timer_choose(p);
 	if (!p->recent.n || p->safe)
 		window = break_even_window(&p->asked);
@@ -412,13 +453,16 @@ u32 idle_predictor_choose(struct idle_predictor *p, const struct idle_question *
 
 void idle_predictor_observe(struct idle_predictor *p, u64 length_ns, enum idle_wake wake)
 {
+	u32 length, bin;
+
 	learners_learn(p, length_ns);
 	timer_learn(p, length_ns, wake);
 	debt_add(p, length_ns);
-	length_ns = at_most(length_ns, IDLE_PREDICTOR_MAX_NS);
-	history_add(&p->all, length_ns);
-	history_add(&p->after_wake[p->wake], length_ns);
-	history_add(&p->after_run[kind_of_run(p->asked.ran_ns)], length_ns);
-	recent_add(&p->recent, length_ns);
+	length = at_most(length_ns, BEYOND);
+	bin = bin_under_limit(length, p->asked.limit_ns);
+	history_learn(&p->all, &p->asked, length, bin);
+	history_learn(&p->after_wake[p->wake], &p->asked, length, bin);
+	history_learn(&p->after_run[kind_of_run(p->asked.ran_ns)], &p->asked, length, bin);
+	recent_add(&p->recent, length);
 	p->wake = wake;
 }

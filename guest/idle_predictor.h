@@ -11,8 +11,8 @@
 
 #include "plain_types.h"
 
-/* No window is longer.  All idles from here on are the same to the predictor. */
-#define IDLE_PREDICTOR_MAX_NS (1 << 23)
+/* The longest window.  All idles that are longer are the same to the predictor. */
+#define IDLE_PREDICTOR_MAX_NS ((1 << 24) - 1)
 
 /* What asked for the CPU at the end of an idle. */
 enum idle_wake { IDLE_WAKE_TIMER, IDLE_WAKE_IRQ, IDLE_WAKE_IPI, IDLE_WAKES };
@@ -23,12 +23,12 @@ enum idle_wake { IDLE_WAKE_TIMER, IDLE_WAKE_IRQ, IDLE_WAKE_IPI, IDLE_WAKES };
 struct idle_question {
 	u64 break_even_ns; /* see idle_break_even_ns(); above 2^35, 34 s, it counts as that */
 	u64 next_timer_ns; /* when the next timer is due, from the beginning of the idle, or IDLE_NO_TIMER */
-	u64 ran_ns;	   /* how long the CPU ran tasks since its last idle; 0 if unknown */
-	u32 limit_ns;	   /* no window above this one */
+	u64 ran_ns;	   /* the time since the end of the last idle, as it was learned; 0 if there was none */
+	u32 limit_ns;	   /* no window above this one; above IDLE_PREDICTOR_MAX_NS it counts as that */
 };
 
-/* From 512 ns to 2^23 ns, eight to the octave; what is shorter is in the first, what is longer in the last. */
-#define IDLE_PREDICTOR_BINS 114
+/* From 512 ns to 2^24 ns, eight to the octave; what is shorter is in the first, what is longer in the last. */
+#define IDLE_PREDICTOR_BINS 122
 
 /* The idles of the last thousand or so, by length.  A bin's weight is that of its idles, which fades. */
 struct idle_history {
@@ -36,11 +36,14 @@ struct idle_history {
 	u64 total;
 	u64 sum[IDLE_PREDICTOR_BINS]; /* of the lengths, times their weights */
 	u32 weight[IDLE_PREDICTOR_BINS];
-	u32 top[IDLE_PREDICTOR_BINS]; /* the longest one */
-	u32 unit;		      /* the weight of the next idle */
-	u32 age;		      /* idles seen, while that is few */
-	u32 stale;		      /* idles since the window was looked for */
-	u32 window_ns;		      /* the cheapest one then */
+	u32 top[IDLE_PREDICTOR_BINS];	  /* the longest one, since the last but one halving of the weights */
+	u32 new_top[IDLE_PREDICTOR_BINS]; /* the longest one since the last halving, 0 if there was none */
+	u32 unit;			  /* the weight of the next idle */
+	u32 age;			  /* idles seen, while that is few */
+	u32 stale;			  /* idles since the window was looked for */
+	u32 window_ns;			  /* the cheapest one then, */
+	u32 limit_ns;			  /* under this limit */
+	u64 break_even_ns;		  /* and for this break-even time */
 };
 
 /* The last few idles. */

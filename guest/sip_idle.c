@@ -184,35 +184,21 @@ static u64 sip_next_timer(const struct sip_cpu *c, u64 now)
 	return now + sip_ns_to_cycles(due);
 }
 
-/* Interrupts that this CPU has had: enough to tell what kind of them ended a wait. */
-struct sip_interrupts {
-	unsigned int timers, ipis;
-};
-
-static struct sip_interrupts sip_interrupts(void)
+/*
+ * What ended a wait, as far as it can be told without asking the interrupt controller: a poll that no interrupt ended
+ * was ended by another CPU's store to need_resched; an interrupt after the timer was due is taken for the timer's.
+ * After a halt another CPU's wake-up looks like a device's interrupt.
+ */
+static enum idle_wake sip_what_woke(bool interrupted, u64 timer, u64 end)
 {
-	return (struct sip_interrupts){
-		.timers = this_cpu_read(irq_stat.apic_timer_irqs),
-#ifdef CONFIG_SMP
-		.ipis = this_cpu_read(irq_stat.irq_resched_count) + this_cpu_read(irq_stat.irq_call_count),
-#endif
-	};
-}
-
-/* Of a wait that ended with work. A poll that no interrupt ended was ended by a waker's store to need_resched. */
-static enum idle_wake sip_what_woke(const struct sip_interrupts *before, bool interrupted)
-{
-	struct sip_interrupts now = sip_interrupts();
-
-	if (!interrupted || now.ipis != before->ipis)
+	if (!interrupted)
 		return IDLE_WAKE_IPI;
-	return now.timers != before->timers ? IDLE_WAKE_TIMER : IDLE_WAKE_IRQ;
+	return end >= timer ? IDLE_WAKE_TIMER : IDLE_WAKE_IRQ;
 }
 
 /* Polls until there is work, or until @window cycles after @start; true if there is work. */
 static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 {
-	struct sip_interrupts before = sip_interrupts();
 	u64 now = rdtsc();
 	struct sip_spin s = { .start = start, .window = window, .served = SIP_NEVER };
 
@@ -220,7 +206,7 @@ static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 	sip_spin(&s);
 	c->period.end = s.end;
 	c->period.woken = false;
-	c->period.wake = sip_what_woke(&before, s.interrupted);
+	c->period.wake = sip_what_woke(s.interrupted, s.timer, s.end);
 	sip_add(c->n.poll_ns, sip_elapsed_ns(now, s.end));
 	if (s.served != SIP_NEVER)
 		halt_cost_after_poll(&c->cost, sip_elapsed_ns(s.timer, s.served));
@@ -229,12 +215,11 @@ static bool sip_poll(struct sip_cpu *c, u64 start, u64 window)
 
 static void sip_halt(struct sip_cpu *c)
 {
-	struct sip_interrupts before = sip_interrupts();
 	u64 timer = sip_next_timer(c, rdtsc());
 
 	sip_hlt();
 	c->period.end = rdtsc();
-	c->period.wake = sip_what_woke(&before, true);
+	c->period.wake = sip_what_woke(true, timer, c->period.end);
 	c->period.halted = true;
 	c->period.woken = true;
 	sip_inc(c->n.halts);
@@ -244,8 +229,8 @@ static void sip_halt(struct sip_cpu *c)
 
 /* --- idle periods --- */
 
-/* After a halt the end of the period holds the wake, which is no part of the idle. */
-static void sip_learn(struct sip_cpu *c)
+/* Returns the length. After a halt the end of the period holds the wake, which is no part of the idle. */
+static u64 sip_learn(struct sip_cpu *c)
 {
 	struct sip_period *p = &c->period;
 	u64 length_ns = sip_elapsed_ns(p->start, p->end);
@@ -261,6 +246,7 @@ static void sip_learn(struct sip_cpu *c)
 		sip_inc(*(is_short ? &c->n.short_halted : &c->n.long_halted));
 	else
 		sip_inc(*(is_short ? &c->n.short_polled : &c->n.long_polled));
+	return length_ns;
 }
 
 static bool sip_host_is_busy(struct sip_cpu *c)
@@ -313,10 +299,9 @@ static void sip_enter_period(struct sip_cpu *c)
 	if (p->open && p->switches == switches)
 		return;
 	now = rdtsc();
-	if (p->open) {
-		sip_learn(c);
-		ran_ns = sip_elapsed_ns(p->end, now);
-	}
+	/* The wake from a halt counts as run: so it does where only the trace of idles is known. */
+	if (p->open)
+		ran_ns = sip_elapsed_ns(p->start, now) - sip_learn(c);
 
 	memset(p, 0, sizeof(*p));
 	p->open = true;
@@ -324,6 +309,7 @@ static void sip_enter_period(struct sip_cpu *c)
 	p->start = now;
 	p->end = now;
 	p->start_ns = ktime_get_mono_fast_ns();
+	p->wake = IDLE_WAKE_IPI; /* if it ends before it waits */
 	p->window_ns = sip_choose_window(c, ran_ns);
 	p->window = sip_ns_to_cycles(p->window_ns);
 	p->spent = !p->window;

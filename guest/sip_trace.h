@@ -13,6 +13,11 @@
 
 #include "sip.h"
 
+/* For the tools that print it by its format. */
+TRACE_DEFINE_ENUM(IDLE_WAKE_TIMER);
+TRACE_DEFINE_ENUM(IDLE_WAKE_IRQ);
+TRACE_DEFINE_ENUM(IDLE_WAKE_IPI);
+
 /* The kernel writes these so: */
 /* clang-format off */
 TRACE_EVENT(idle_period,

@@ -17,6 +17,7 @@
 static const struct verb verbs[] = {
 	{ "bench", "measure what isolat changes on this machine", cmd_bench },
 	{ "doctor", "say what this machine can do for isolat, and what to change", cmd_doctor },
+	{ "trace", "record what the kernel of this machine does", cmd_trace },
 	{ 0 },
 };
 

@@ -118,6 +118,21 @@ static void window_is_the_longest_of_its_kind(void **state)
 	assert_int_equal(ask(&p), 18432 + (18432 + BREAK_EVEN) / 256);
 }
 
+/* An idle that outlasts the limit is not one of those that the same bin has within it. */
+static void what_outlasts_the_limit_is_apart(void **state)
+{
+	struct idle_predictor p;
+	int i;
+
+	idle_predictor_init(&p);
+	for (i = 0; i < 50; i++) {
+		feed_at(&p, 200000, 5 * BREAK_EVEN, 198 * US, 9);
+		feed_at(&p, 200000, 5 * BREAK_EVEN, 205 * US, 1);
+	}
+	ask_at(&p, 200000, 5 * BREAK_EVEN);
+	assert_in_range(p.answer[IDLE_BY_HISTORY], 198 * US, 200 * US);
+}
+
 /* --- the predictor: streams --- */
 
 static void all_long(void **state)
@@ -165,6 +180,18 @@ static void forgets(void **state)
 	feed(&p, 20 * US, 5000);
 	feed(&p, 30 * US, 13000);
 	assert_int_equal(p.all.seen[0] | p.all.seen[1], p.all.seen[0] & -p.all.seen[0]);
+}
+
+/* Within a bin too: 32769 and 36863 are in the same one. */
+static void forgets_a_stray_of_the_same_bin(void **state)
+{
+	struct idle_predictor p;
+
+	idle_predictor_init(&p);
+	feed(&p, 36863, 1);
+	feed(&p, 32769, 2000);
+	ask(&p);
+	assert_int_equal(p.answer[IDLE_BY_HISTORY], 32769 + (32769 + BREAK_EVEN) / 256);
 }
 
 static void one_stray_idle_changes_nothing(void **state)
@@ -310,6 +337,20 @@ static void learns_how_late_timers_are(void **state)
 	assert_in_range(p.lateness_ns, 50, 200);
 }
 
+/* A tick wakes nobody; the timer that ends the idle long after it says nothing of the tick. */
+static void an_overtaken_timer_is_not_late(void **state)
+{
+	struct idle_predictor p;
+	int i;
+
+	idle_predictor_init(&p);
+	for (i = 0; i < 500; i++) {
+		feed_timer(&p, 20 * US, 21 * US, IDLE_WAKE_TIMER, 1);
+		feed_timer(&p, 20 * US, 3 * MS, IDLE_WAKE_TIMER, 1);
+	}
+	assert_in_range(p.lateness_ns, 900, 1200);
+}
+
 /* --- the predictor: limits and extremes --- */
 
 static void limit_is_kept(void **state)
@@ -370,6 +411,41 @@ static void prices_apply_to_what_was_learned_before(void **state)
 	assert_in_range(ask_at(&p, 200000, 2 * BREAK_EVEN), 100 * US, 110 * US);
 }
 
+/* A debt at high prices is not paid back at low ones for ages. */
+static void debt_is_that_of_its_price(void **state)
+{
+	struct idle_predictor p;
+	int i;
+
+	idle_predictor_init(&p);
+	for (i = 0; i < 400; i++) {
+		u32 window = ask_at(&p, 200000, 500 * BREAK_EVEN);
+
+		idle_predictor_observe(&p, window < 200000 ? window + 1 : 0, IDLE_WAKE_IPI);
+	}
+	feed(&p, 4 * MS, 40);
+	assert_false(p.safe);
+}
+
+/* Neither the history nor the last few change by what was asked but not followed by an idle, as before a suspend. */
+static void a_question_leaves_no_trace(void **state)
+{
+	struct idle_predictor p, q;
+	u64 seed = 9;
+	int i;
+
+	idle_predictor_init(&p);
+	idle_predictor_init(&q);
+	for (i = 0; i < 2000; i++) {
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		if (i % 97 == 0)
+			ask_at(&p, 200000, BREAK_EVEN + (seed >> 40) % BREAK_EVEN);
+		assert_int_equal(ask(&p), ask(&q));
+		idle_predictor_observe(&p, 1000 + (seed >> 33) % 100000, IDLE_WAKE_IPI);
+		idle_predictor_observe(&q, 1000 + (seed >> 33) % 100000, IDLE_WAKE_IPI);
+	}
+}
+
 /* Sums at their tops: an overflow would make the dearest window look cheap. */
 static void extreme_lengths_and_prices(void **state)
 {
@@ -424,7 +500,7 @@ static void init_forgets(void **state)
 
 #define TRACE_LENGTH 6000
 
-static double ratio_to(const char *policy, const struct idle_gen *gen, const struct idle_costs *costs)
+static void replay_made(const struct idle_gen *gen, const struct idle_costs *costs, struct idle_replay *replay)
 {
 	struct idle_gen_config config = {
 		.seed = 11,
@@ -432,32 +508,40 @@ static double ratio_to(const char *policy, const struct idle_gen *gen, const str
 		.poll_price_ppm = costs->price_ppm,
 		.poll_max_ns = costs->limit_ns,
 	};
-	struct idle_replay replay;
 	struct isolat_error err;
 	struct idle_csv csv;
+
+	assert_int_equal(idle_gen_trace(gen, &config, TRACE_LENGTH, &csv, &err), 0);
+	assert_int_equal(idle_replay(&csv, costs, replay, &err), 0);
+	idle_csv_free(&csv);
+	assert_string_equal(replay->policies[0].name, "isolat");
+}
+
+static double ratio_to(const char *policy, const struct idle_gen *gen, const struct idle_costs *costs)
+{
+	struct idle_replay replay;
 	double other = NAN;
 	int i;
 
-	assert_int_equal(idle_gen_trace(gen, &config, TRACE_LENGTH, &csv, &err), 0);
-	assert_int_equal(idle_replay(&csv, costs, &replay, &err), 0);
-	idle_csv_free(&csv);
+	replay_made(gen, costs, &replay);
 	for (i = 0; i < IDLE_REPLAY_POLICIES; i++)
 		if (!strcmp(replay.policies[i].name, policy))
 			other = replay.policies[i].cost;
-	assert_string_equal(replay.policies[0].name, "isolat");
 	return replay.policies[0].cost / other;
 }
 
-/* Every generator at several prices, for each bound that the essay in idle_predictor.c promises or that was aimed at.
- */
+static const struct idle_costs prices[] = {
+	{ .halt_ns = 20000, .price_ppm = 300000, .limit_ns = 200000 },
+	{ .halt_ns = 5000, .price_ppm = 300000, .limit_ns = 200000 },
+	{ .halt_ns = 50000, .price_ppm = 300000, .limit_ns = 400000 },
+	{ .halt_ns = 20000, .price_ppm = 1000000, .limit_ns = 200000 },
+};
+
+#define PRICES (sizeof(prices) / sizeof(prices[0]))
+
+/* Every generator at several prices, for each bound that was aimed at. */
 static void keeps_its_bounds(void **state)
 {
-	static const struct idle_costs prices[] = {
-		{ .halt_ns = 20000, .price_ppm = 300000, .limit_ns = 200000 },
-		{ .halt_ns = 5000, .price_ppm = 300000, .limit_ns = 200000 },
-		{ .halt_ns = 50000, .price_ppm = 300000, .limit_ns = 400000 },
-		{ .halt_ns = 20000, .price_ppm = 1000000, .limit_ns = 200000 },
-	};
 	static const struct {
 		const char *policy;
 		double ratio;
@@ -469,7 +553,7 @@ static void keeps_its_bounds(void **state)
 	unsigned int broken = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof(prices) / sizeof(prices[0]); i++)
+	for (i = 0; i < PRICES; i++)
 		for (const struct idle_gen *gen = idle_gens; gen->name; gen++) {
 			double ratio = ratio_to(bounds[gen->class].policy, gen, &prices[i]);
 
@@ -482,6 +566,61 @@ static void keeps_its_bounds(void **state)
 	assert_int_equal(broken, 0);
 }
 
+/* What the essay in idle_predictor.c promises first: 5/2 of the oracle's cost, 17 E and one limit, at every moment. */
+static void never_owes_more_than_promised(void **state)
+{
+	u64 seed = 3;
+	double worst = 0;
+	size_t i;
+
+	for (i = 0; i < 4 * PRICES; i++) {
+		u64 limit = prices[i % PRICES].limit_ns,
+		    break_even = (u64[]){ 3000, 66666, 200000, 900000 }[i / PRICES];
+		double owed = 0, most = 0, bound = 17.0 * break_even + limit;
+		struct idle_predictor p;
+
+		idle_predictor_init(&p);
+		for (int n = 0; n < 5000; n++) {
+			u32 window = ask_at(&p, limit, break_even);
+			u64 length = window + 1, foreseen;
+
+			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+			if (i % 2 && seed >> 62 == 0)
+				length = 0;
+			foreseen = length > limit || length > break_even ? break_even : length;
+			owed += (length <= window ? length : window + break_even) - 2.5 * foreseen;
+			owed = owed > 0 ? owed : 0;
+			most = owed > most ? owed : most;
+			idle_predictor_observe(&p, length, IDLE_WAKE_IPI);
+		}
+		assert_true(most <= bound);
+		worst = most / bound > worst ? most / bound : worst;
+	}
+	assert_true(worst > 0.7); /* or nobody tried */
+}
+
+/* Where what was before tells of the next idle, it pays to listen. */
+static void what_was_before_brings_something(void **state)
+{
+	static const struct {
+		const char *gen;
+		unsigned int part;
+	} pays[] = { { "after-wake", IDLE_BY_WAKE }, { "after-run", IDLE_BY_RAN } };
+	size_t i;
+
+	for (i = 0; i < sizeof(pays) / sizeof(pays[0]); i++) {
+		struct idle_costs costs = prices[0];
+		struct idle_replay with, without;
+
+		replay_made(idle_gen_find(pays[i].gen), &costs, &with);
+		costs.without = 1U << pays[i].part;
+		replay_made(idle_gen_find(pays[i].gen), &costs, &without);
+		print_message("# %s: %.3f of what it costs without\n", pays[i].gen,
+			      with.policies[0].cost / without.policies[0].cost);
+		assert_true(with.policies[0].cost < 0.95 * without.policies[0].cost);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,24 +629,31 @@ int main(void)
 		cmocka_unit_test(two_idles_by_hand),
 		cmocka_unit_test(break_even),
 		cmocka_unit_test(window_is_the_longest_of_its_kind),
+		cmocka_unit_test(what_outlasts_the_limit_is_apart),
 		cmocka_unit_test(all_long),
 		cmocka_unit_test(bimodal_polls_through_the_first_hump_only),
 		cmocka_unit_test(follows_a_change_of_load),
 		cmocka_unit_test(forgets),
+		cmocka_unit_test(forgets_a_stray_of_the_same_bin),
 		cmocka_unit_test(one_stray_idle_changes_nothing),
 		cmocka_unit_test(history_is_what_it_would_have_cost),
 		cmocka_unit_test(recent_is_the_best_of_the_last_eight),
 		cmocka_unit_test(polls_to_the_timer),
 		cmocka_unit_test(does_not_trust_a_timer_that_lies),
 		cmocka_unit_test(learns_how_late_timers_are),
+		cmocka_unit_test(an_overtaken_timer_is_not_late),
 		cmocka_unit_test(limit_is_kept),
 		cmocka_unit_test(free_halting_never_polls),
 		cmocka_unit_test(free_polling_covers_all_that_it_can),
 		cmocka_unit_test(prices_apply_to_what_was_learned_before),
+		cmocka_unit_test(debt_is_that_of_its_price),
+		cmocka_unit_test(a_question_leaves_no_trace),
 		cmocka_unit_test(extreme_lengths_and_prices),
 		cmocka_unit_test(anything_goes),
 		cmocka_unit_test(init_forgets),
 		cmocka_unit_test(keeps_its_bounds),
+		cmocka_unit_test(never_owes_more_than_promised),
+		cmocka_unit_test(what_was_before_brings_something),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
