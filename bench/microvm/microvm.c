@@ -44,7 +44,7 @@ struct microvm {
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
 	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
-	bool reset;	 /* gone without a word, as nested emulation does now and then */
+	bool lost;	 /* gone in a way that emulation is known for */
 	size_t used;	 /* of line */
 	size_t taken;	 /* the part of line that the last event points into */
 	char line[LINE_SIZE];
@@ -297,8 +297,11 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	read_tail(vm->errors, errors, sizeof(errors));
 	vm->stale_int3 = microvm_accel_is_emulated(vm->accel) && strstr(console, "int3: 0000 [#1]");
 	line = marked_line(console);
-	/* Emulated SVM also resets a host VM now and then, without a word, while it runs its guests. */
-	vm->reset = !line && (!vm->booted || (vm->config.nested && microvm_accel_is_emulated(vm->accel)));
+	/*
+	 * Emulated SVM now and then loses the host VM whose guests it runs: it is reset without a word, or its stock kernel
+	 * dies of what it never does elsewhere (an overrun stack, a warning about the FPU's owner). What is real comes twice.
+	 */
+	vm->lost = (!line && !vm->booted) || (vm->config.nested && microvm_accel_is_emulated(vm->accel));
 	if (!line && !vm->timed_out)
 		line = last_line(errors);
 	if (!line)
@@ -430,7 +433,7 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 
 bool microvm_worth_retry(const struct microvm *vm)
 {
-	return vm->timed_out || vm->stale_int3 || vm->reset;
+	return vm->timed_out || vm->stale_int3 || vm->lost;
 }
 
 void microvm_set_timeout(struct microvm *vm, unsigned int seconds)
