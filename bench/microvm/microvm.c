@@ -298,9 +298,9 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	vm->stale_int3 = microvm_accel_is_emulated(vm->accel) && strstr(console, "int3: 0000 [#1]");
 	line = marked_line(console);
 	/*
-	 * Emulated SVM now and then loses the host VM whose guests it runs: it is reset without a word, or its stock kernel
-	 * dies of what it never does elsewhere (an overrun stack, a warning about the FPU's owner). A guest in such a host is
-	 * reset without a word at times. What is real comes twice.
+	 * Emulated SVM now and then loses the host VM whose guests it runs: it is reset without a word, or its stock
+	 * kernel dies of what it never does elsewhere (an overrun stack, a warning about the FPU's owner). A guest in
+	 * such a host is reset without a word at times. What is real comes twice.
 	 */
 	vm->lost = (!line && !vm->booted) || (vm->config.nested && microvm_accel_is_emulated(vm->accel)) ||
 		   (!line && vm->accel == MICROVM_ACCEL_KVM && microvm_accel_is_emulated(vm->accel));
