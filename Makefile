@@ -7,6 +7,7 @@
 # make modules       the kernel modules for KERNELDIR
 # make install       commands, helpers, man pages; PREFIX and DESTDIR as usual
 # make dkms-install  the guest's modules through DKMS
+# make fuzz          the profile parser under libFuzzer for a minute (needs clang)
 # make style         formatting, SPDX lines, man pages
 # V=1 shows the commands.
 
@@ -23,6 +24,7 @@ BINDIR     := $(PREFIX)/bin
 LIBEXECDIR := $(PREFIX)/libexec/isolat
 MANDIR     := $(PREFIX)/share/man
 COMPDIR    := $(PREFIX)/share/bash-completion/completions
+EXAMPLEDIR := $(PREFIX)/share/doc/isolat/examples
 B          := build
 
 ifeq ($(V),1)
@@ -35,11 +37,11 @@ MAKEFLAGS += --no-print-directory
 endif
 
 WARN       := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-result
-PKG_LIBS   := jansson libarchive libkmod libtraceevent
+PKG_LIBS   := hwloc jansson libarchive libcyaml libkmod libtraceevent yaml-0.1
 pkg_cflags  = $(shell pkg-config --cflags $(PKG_LIBS))
 pkg_libs    = $(shell pkg-config --libs $(PKG_LIBS))
 ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
-	      -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"' -Iinclude -Itools -Ibench -Ibench/microvm -Iguest $(pkg_cflags) $(CFLAGS)
+	      -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"' -Iinclude -Icpusets -Ipqos-integration -Itools -Ibench -Ibench/microvm -Iguest $(pkg_cflags) $(CFLAGS)
 
 # ---- What is built from what -------------------------------------------------------------------------------------
 
@@ -50,7 +52,10 @@ TOOLS_SRC   := $(filter-out tools/isolat.c,$(wildcard tools/*.c))
 BENCH_SRC   := $(filter-out bench/idle_guest.c $(wildcard bench/*_main.c),$(wildcard bench/*.c))
 GUEST_SRC   := guest/idle_predictor.c
 
-LIB_SRC     := $(MICROVM_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
+CPUSETS_SRC := $(wildcard cpusets/*.c)
+RDT_SRC     := $(wildcard pqos-integration/*.c)
+
+LIB_SRC     := $(MICROVM_SRC) $(CPUSETS_SRC) $(RDT_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
 PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen
@@ -59,7 +64,7 @@ MAN_PAGES   := $(wildcard docs/*.[1-8])
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-built demo demo-built bench-check kernels modules install uninstall dkms-install style clean deps
+.PHONY: all check check-built fuzz demo demo-built bench-check kernels modules install uninstall dkms-install style clean deps
 
 all: $(PROGRAMS) $(HELPERS)
 
@@ -133,8 +138,12 @@ modules:
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
+# What tests of the planner share.
+$(B)/tests/unit/test_plan: $(addprefix $(B)/obj/tests/unit/plan_,machines.o check.o check_rdt.o)
+$(B)/tests/unit/test_plan_properties: $(addprefix $(B)/obj/tests/unit/plan_,machines.o random.o check.o check_rdt.o brute.o)
+
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
-	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs) $(shell pkg-config --libs cmocka)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)
 
 $(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
@@ -163,6 +172,18 @@ bench-check: deps
 	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
+# The profile's parser under libFuzzer, AddressSanitizer and UBSan. What it finds new stays in build; the seeds are kept.
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE
+
+fuzz: deps
+	$(Q)command -v clang >/dev/null || { echo 'isolat: make fuzz needs clang: apt-get install clang' >&2; exit 3; }
+	$(Q)mkdir -p $(B)/fuzz/profile
+	$(Q)clang $(FUZZ_FLAGS) -Iinclude -Itools -o $(B)/fuzz/profile-fuzz tests/fuzz/profile.c $(wildcard tools/profile*.c) \
+		$$(pkg-config --cflags --libs libcyaml yaml-0.1)
+	$(Q)$(B)/fuzz/profile-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
+		-artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/profile.dict $(B)/fuzz/profile tests/fuzz/corpus/profile
+
 style: deps
 	$(Q)tests/style.sh
 
@@ -173,11 +194,12 @@ install: all
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
 	$(Q)install -m 755 $(HELPERS) bench/microvm/fetch-kernel.sh $(DESTDIR)$(LIBEXECDIR)
 	$(Q)for page in $(MAN_PAGES); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit; done
+	$(Q)install -D -m 644 -t $(DESTDIR)$(EXAMPLEDIR) tools/examples/*.yaml
 	$(Q)install -m 644 tools/completion/isolat.bash $(DESTDIR)$(COMPDIR)/isolat
 	$(Q)ln -sf isolat $(DESTDIR)$(COMPDIR)/isolat-microvm
 
 uninstall:
-	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR)
+	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(EXAMPLEDIR)
 	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(addprefix $(DESTDIR)$(COMPDIR)/,isolat isolat-microvm)
 	$(Q)for page in $(notdir $(MAN_PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 

@@ -14,7 +14,7 @@ long_files='
 '
 
 # Files without a line of their own for the licence: prose, licence texts, and data that programs read.
-no_spdx='^LICENSES/|\.md$|^\.gitignore$|^\.clang-format$|^\.ci/packages$|^tests/vm/matrix$|^bench/traces/.*\.csv$'
+no_spdx='^LICENSES/|\.md$|^\.gitignore$|^\.clang-format$|^\.ci/packages$|^tests/vm/matrix$|^bench/traces/.*\.csv$|^tests/fuzz/corpus/|^tests/unit/resctrl/|^tests/unit/machines/'
 
 list_files()
 {

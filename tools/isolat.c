@@ -17,6 +17,9 @@
 static const struct verb verbs[] = {
 	{ "bench", "measure what isolat changes on this machine", cmd_bench },
 	{ "doctor", "say what this machine can do for isolat, and what to change", cmd_doctor },
+	{ "topology", "draw a host: its nodes, caches, cores and RDT", cmd_topology },
+	{ "fit", "ask whether one more VM fits, on this host or on many", cmd_fit },
+	{ "plan", "show what each VM of a profile would get on this host", cmd_plan },
 	{ "trace", "record what the kernel of this machine does", cmd_trace },
 	{ 0 },
 };

@@ -9,10 +9,10 @@ failed=0
 # Only a kernel build can compile these; it does, with warnings on.
 kernel_only=' guest/sip.h guest/compat.h guest/sip_trace.h '
 
-read -ra flags < <(pkg-config --cflags jansson libarchive libkmod)
+read -ra flags < <(pkg-config --cflags hwloc jansson libarchive libcyaml libkmod libtraceevent)
 flags+=(-std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -D_GNU_SOURCE)
-flags+=(-I. -Iinclude -Itools -Ibench -Ibench/microvm -Iguest)
-headers=$(find include tools bench guest -name '*.h' | sort)
+flags+=(-I. -Iinclude -Icpusets -Ipqos-integration -Itools -Ibench -Ibench/microvm -Iguest)
+headers=$(find include cpusets pqos-integration tools bench guest -name '*.h' | sort)
 [ -n "$headers" ] || { echo "not ok headers - there are none"; exit 1; }
 for header in $headers; do
 	[[ $kernel_only == *" $header "* ]] && continue

@@ -39,6 +39,9 @@ expected()
 	for page in docs/*.[1-8]; do
 		echo "644 usr/share/man/man${page##*.}/${page##*/}"
 	done
+	for page in tools/examples/*.yaml; do
+		echo "644 usr/share/doc/isolat/examples/${page##*/}"
+	done
 	echo "644 usr/share/bash-completion/completions/isolat"
 	echo "777 usr/share/bash-completion/completions/isolat-microvm"
 }

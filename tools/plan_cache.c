@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "plan_demand.h"
+#include "plan_work.h"
+
+static int no_round(const struct planner *w, const char *cache, unsigned int id, unsigned int ways)
+{
+	isolat_fail(w->err, ISOLAT_NO_FIT, "plan", "cache",
+		    "the VMs that run in %s %u ask for more of its ways than do not belong to others: it has %u", cache,
+		    id, ways);
+	return isolat_hint(w->err, "ask for fewer ways, or for classes that share");
+}
+
+/* ---- What was found: caches ---- */
+
+static bool runs_in_l2(const struct planner *w, const struct plan_cpus *cpus, unsigned int l2)
+{
+	for (unsigned int i = 0; i < cpus->n; i++)
+		if (w->t->cpus[cpus->cpu[i]].l2 == l2)
+			return true;
+	return false;
+}
+
+/* Which run of a domain's layout is whose mask. */
+struct owner {
+	uint64_t *mask, *also; /* under CDP without code apart, both */
+};
+
+static void add_run(struct ways_domain *domain, struct owner *owners, unsigned int ways, bool io, uint64_t *mask,
+		    uint64_t *also)
+{
+	owners[domain->n] = (struct owner){ mask, also };
+	domain->run[domain->n++] = (struct ways_run){ .ways = ways, .io = io };
+}
+
+static const struct place_ways *ways_of_group(const struct planner *w, const struct plan_group *group, unsigned int d)
+{
+	unsigned int vm = group->vm;
+
+	if (group->class == PLAN_NONE)
+		return &w->place.agent;
+	for (unsigned int i = 0; vm == PLAN_NONE && i < w->plan->n_vms; i++)
+		if (w->profile->vms[i].class == group->class)
+			vm = i;
+	return &w->ways[(size_t)vm * w->t->n_l3 + d];
+}
+
+/*
+ * A shared group's run lies in what is nobody's own, beside the default group's; a group that asks for no ways of this
+ * cache has all that the default group has, or it would have everything.
+ */
+static void share_rest(const struct planner *w, unsigned int d, uint64_t rest)
+{
+	bool cdp = w->host->caps.l3.cdp;
+
+	for (unsigned int g = 0; g < w->plan->n_groups; g++) {
+		struct plan_group *group = &w->plan->groups[g];
+		const struct place_ways *ways = ways_of_group(w, group, d);
+		unsigned int low = (unsigned int)__builtin_ctzll(rest);
+
+		if (group->l3[d] || !plan_group_runs_in(w, g, d))
+			continue;
+		group->l3[d] = ways->shared ? ways_mask(low, ways->shared) : rest;
+		group->l3_code[d] = cdp ? group->l3[d] : 0;
+	}
+}
+
+static int lay_out_l3(struct planner *w, unsigned int d)
+{
+	struct owner owners[WAYS_MAX_RUNS];
+	uint64_t masks[WAYS_MAX_RUNS], rest;
+	struct ways_domain domain = w->place.l3[d];
+	bool cdp = w->host->caps.l3.cdp;
+
+	if (!domain.ways)
+		return 0;
+	domain.n = 0;
+	for (unsigned int g = 0; g < w->plan->n_groups; g++) {
+		struct plan_group *group = &w->plan->groups[g];
+		const struct place_ways *ways = ways_of_group(w, group, d);
+
+		if (!group->exclusive || !ways->run[0] || !plan_group_runs_in(w, g, d))
+			continue;
+		add_run(&domain, owners, ways->run[0], ways->io, &group->l3[d],
+			cdp && !ways->run[1] ? &group->l3_code[d] : NULL);
+		if (ways->run[1])
+			add_run(&domain, owners, ways->run[1], ways->io, &group->l3_code[d], NULL);
+	}
+	if (!ways_layout(&domain, masks))
+		return no_round(w, "L3", w->t->l3[d].id, domain.ways);
+	rest = ways_mask(0, domain.ways) & ~domain.taken;
+	for (unsigned int i = 0; i < domain.n; i++) {
+		*owners[i].mask = masks[i];
+		if (owners[i].also)
+			*owners[i].also = masks[i];
+		rest &= ~masks[i];
+	}
+	rest = ways_longest_run(rest);
+	w->plan->default_l3[d] = rest;
+	w->plan->default_l3_code[d] = cdp ? rest : 0;
+	share_rest(w, d, rest);
+	return 0;
+}
+
+static int share_rest_l2(struct planner *w, unsigned int d)
+{
+	uint64_t rest = w->plan->default_l2[d];
+
+	for (unsigned int a = 0; a < w->plan->n_agents; a++)
+		for (unsigned int g = 0; g < w->plan->n_groups; g++)
+			if (w->plan->groups[g].class == PLAN_NONE && runs_in_l2(w, &w->plan->agents[a].cpus, d))
+				w->plan->groups[g].l2[d] = rest;
+
+	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
+		unsigned int ways = 0, g = w->plan->vms[i].group;
+
+		if (g == PLAN_NONE || w->plan->groups[g].l2[d] || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
+			continue;
+		if (demand_l2(w->host, d, &plan_class(w, i)->l2, w->profile->vms[i].name, &ways, w->err))
+			return -1;
+		w->plan->groups[g].l2[d] = ways ? ways_mask((unsigned int)__builtin_ctzll(rest), ways) : rest;
+	}
+	return 0;
+}
+
+/* The L2 of a whole core has no one else in it; where cores share one, exclusive VMs get runs of it. */
+static int lay_out_l2(struct planner *w, unsigned int d)
+{
+	const struct rdt_cache_caps *caps = &w->host->caps.l2;
+	struct ways_domain domain = { .ways = caps->ways, .io = caps->shareable, .rest_run = caps->min_ways };
+	uint64_t masks[WAYS_MAX_RUNS], rest;
+	unsigned int group_of[WAYS_MAX_RUNS];
+
+	for (unsigned int i = 0; i < w->host->caps.n_groups; i++)
+		if (plan_is_foreign(&w->host->caps.groups[i]))
+			domain.taken |= plan_mask_in(&w->host->caps.groups[i].l2, w->t->l2[d].id);
+	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
+		const struct profile_class *class = plan_class(w, i);
+		unsigned int ways;
+
+		if (!class->l2.unit || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
+			continue;
+		if (demand_l2(w->host, d, &class->l2, w->profile->vms[i].name, &ways, w->err))
+			return -1;
+		if (!class->exclusive && ways > domain.rest_run)
+			domain.rest_run = ways;
+		if (!class->exclusive)
+			continue;
+		group_of[domain.n] = w->plan->vms[i].group;
+		domain.run[domain.n++] = (struct ways_run){ .ways = ways, .io = class->io_ways };
+	}
+	if (!ways_layout(&domain, masks))
+		return no_round(w, "L2", w->t->l2[d].id, domain.ways);
+	rest = ways_mask(0, domain.ways) & ~domain.taken;
+	for (unsigned int i = 0; i < domain.n; i++) {
+		w->plan->groups[group_of[i]].l2[d] = masks[i];
+		rest &= ~masks[i];
+	}
+	w->plan->default_l2[d] = ways_longest_run(rest);
+	return share_rest_l2(w, d);
+}
+
+static int check_l2(struct planner *w)
+{
+	for (unsigned int i = 0; i < w->plan->n_vms && !w->host->caps.l2.present; i++)
+		if (plan_class(w, i)->l2.unit)
+			return isolat_fail(w->err, ISOLAT_UNSUPPORTED, "plan", w->profile->vms[i].name,
+					   "L2 ways are asked for, and this host cannot allocate L2");
+	return 0;
+}
+
+int plan_lay_out_caches(struct planner *w)
+{
+	if (check_l2(w))
+		return -1;
+	for (unsigned int d = 0; d < w->t->n_l3; d++)
+		if (lay_out_l3(w, d))
+			return -1;
+	for (unsigned int d = 0; d < w->t->n_l2 && w->host->caps.l2.present; d++)
+		if (lay_out_l2(w, d))
+			return -1;
+	return 0;
+}

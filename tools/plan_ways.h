@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where in a cache the ways of exclusive groups lie: disjoint runs of bits of one domain's capacity mask, such that a
+ * run is left over that is long enough for all the others.
+ */
+#ifndef ISOLAT_PLAN_WAYS_H
+#define ISOLAT_PLAN_WAYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* More groups than any hardware has, twice: a group may want a run for code and one for data. */
+#define WAYS_MAX_RUNS 256
+
+struct ways_run {
+	unsigned int ways;
+	bool io; /* may lie on ways that I/O uses */
+};
+
+struct ways_domain {
+	unsigned int ways;     /* of the cache, up to 64 */
+	uint64_t io;	       /* those that I/O uses */
+	uint64_t taken;	       /* others' groups hold these */
+	unsigned int rest_run; /* what is left must have a run this long */
+	unsigned int n;
+	struct ways_run run[WAYS_MAX_RUNS];
+};
+
+/*
+ * Finds a place for each run, in their order from the lowest bits up where that is possible, in another order of places
+ * where only that is. @masks has room for domain->n. Returns false if there is none, without having written anything
+ * that counts.
+ */
+bool ways_layout(const struct ways_domain *domain, uint64_t *masks);
+
+/* The longest run of set bits in @mask, the highest of several of the same length; 0 for none. */
+uint64_t ways_longest_run(uint64_t mask);
+
+/* @n bits from bit @low up; @n up to 64. */
+uint64_t ways_mask(unsigned int low, unsigned int n);
+
+#endif
