@@ -90,7 +90,8 @@ $(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
 $(B)/idle-replay: $(B)/obj/bench/idle_replay_main.o $(B)/libisolat.a
 $(B)/idle-gen: $(B)/obj/bench/idle_gen_main.o $(B)/libisolat.a
 $(B)/idle-predictor-bench: $(B)/obj/bench/idle_predictor_main.o $(B)/libisolat.a
-$(PROGRAMS) $(B)/idle-predictor-bench:
+$(B)/plan-bench: $(B)/obj/bench/plan_main.o $(B)/libisolat.a
+$(PROGRAMS) $(B)/idle-predictor-bench $(B)/plan-bench:
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
 # Programs that run inside micro-VMs are static: nothing else is there.
@@ -169,7 +170,7 @@ demo-built: all $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) $(B)/isolat bench idle --host-polling off
 
 bench-check: deps
-	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
+	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
 # The profile's parser under libFuzzer, AddressSanitizer and UBSan. What it finds new stays in build; the seeds are kept.

@@ -87,6 +87,30 @@ predictor() {
 		"$(tail -n 1 "$out/idle-predictor.txt" | cut -d ' ' -f 1)"
 }
 
+# What one question to a thousand hosts takes, without and with reading their files: 1 and 11 questions are timed.
+fit_seconds() { # QUESTIONS
+	set -- "$1" "$(date +%s.%N)"
+	# shellcheck disable=SC2046
+	"$build/isolat" fit --profile tools/examples/database-and-batch.yaml --hosts "$out/hosts" --json \
+		$(seq -f '--vm=vcpus=4,memory=8GiB,class=database,name=q%g' "$1") > "$out/fit.json" || true
+	awk "BEGIN { print $(date +%s.%N) - $2 }"
+}
+
+profiles() {
+	row 'plan: 528 CPUs, 24 L3 domains, 64 VMs' ms '<' 10 "$("$build/plan-bench")"
+	rm -rf "$out/hosts"
+	mkdir -p "$out/hosts"
+	"$build/isolat" topology --topology 'pack:2 [numa(memory=256GiB)] l3:1(size=34603008) l2:16(size=1048576) core:1 pu:2' \
+		--caps l3ways=11,closids=16,mbgran=10 --json > "$out/hosts/0.json"
+	for host in $(seq 999); do
+		cp "$out/hosts/0.json" "$out/hosts/$host.json"
+	done
+	one=$(fit_seconds 1)
+	eleven=$(fit_seconds 11)
+	row 'fit: a question to a thousand hosts' s '<' 1 "$(awk "BEGIN { printf \"%.3f\", ($eleven - $one) / 10 }")" \
+		"$one with reading 1000 files"
+}
+
 say 'isolat bench idle, about a minute'
 "$build/isolat" bench idle --host-polling off --json > "$out/idle.json" || { cat "$out/idle.json"; exit 1; }
 say 'the same for 1 us on a slower clock'
@@ -97,6 +121,7 @@ say 'ticks of an idle CPU'
 
 printf '%-62s %2s %6s %-2s  %8s  %s\n' figure '' target '' value verdict
 predictor
+profiles
 short_idles '1 us' "$out/idle.json" 1000
 short_idles '1 us, times x300, limit 25 us' "$out/idle-1us.json" 1000
 short_idles '20 us' "$out/idle.json" 20000

@@ -33,7 +33,7 @@ struct topology_cpu {
  */
 struct topology_core {
 	unsigned int n_cpus;
-	unsigned int cpus[TOPOLOGY_MAX_SMT]; /* online ones, in ascending order */
+	unsigned int cpus[TOPOLOGY_MAX_SMT]; /* indexes of the online ones, in ascending order */
 	unsigned int l2, l3, node, die, package;
 };
 

@@ -32,6 +32,29 @@ static void add_core(struct topology *t, unsigned int number)
 		t->nodes[core->node].n_cores++;
 }
 
+static unsigned int index_of(const struct topology *t, unsigned int os)
+{
+	unsigned int low = 0, high = t->n_cpus;
+
+	while (high - low > 1) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (t->cpus[middle].os <= os)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Cores were read with the kernel's numbers. */
+static void number_by_index(struct topology *t)
+{
+	for (unsigned int c = 0; c < t->n_cores; c++)
+		for (unsigned int i = 0; i < t->cores[c].n_cpus; i++)
+			t->cores[c].cpus[i] = index_of(t, t->cores[c].cpus[i]);
+}
+
 int topology_add_cpus(struct topology *t, const unsigned int *offline, unsigned int n_offline, struct isolat_error *err)
 {
 	size_t count = n_offline;
@@ -57,5 +80,6 @@ int topology_add_cpus(struct topology *t, const unsigned int *offline, unsigned 
 			return isolat_fail(err, ISOLAT_USAGE, "read topology", NULL, "CPU %u is there twice",
 					   t->cpus[i].os);
 	}
+	number_by_index(t);
 	return 0;
 }

@@ -66,7 +66,7 @@ static json_t *cores_json(const struct topology *t)
 		json_t *cpus = json_array();
 
 		for (unsigned int j = 0; j < core->n_cpus; j++)
-			json_array_append_new(cpus, json_integer(core->cpus[j]));
+			json_array_append_new(cpus, json_integer(t->cpus[core->cpus[j]].os));
 		json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "cpus", cpus, "l2",
 						       index_json(core->l2), "l3", index_json(core->l3), "node",
 						       index_json(core->node), "die", index_json(core->die), "package",

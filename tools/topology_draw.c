@@ -76,7 +76,7 @@ static void print_cpus(const struct drawing *d, struct words *w, struct span spa
 
 	for (unsigned int i = span.first; i < span.end; i++) {
 		for (unsigned int j = 0; j < d->cores[i]->n_cpus; j++)
-			d->numbers[n++] = d->cores[i]->cpus[j];
+			d->numbers[n++] = d->t->cpus[d->cores[i]->cpus[j]].os;
 	}
 	qsort(d->numbers, n, sizeof(*d->numbers), by_number);
 	words_ranges(w, d->numbers, n, 0);
@@ -218,7 +218,7 @@ static int print_row(const struct drawing *d, struct span row)
 		for (unsigned int j = 0; j < d->smt; j++) {
 			fprintf(w.out, "%s", j ? " " : "");
 			if (j < core->n_cpus)
-				fprintf(w.out, "%*u", (int)d->digits, core->cpus[j]);
+				fprintf(w.out, "%*u", (int)d->digits, d->t->cpus[core->cpus[j]].os);
 			else
 				fprintf(w.out, "%*s", (int)d->digits, "");
 		}

@@ -25,10 +25,10 @@ static void show_caches(FILE *out, const char *name, const struct topology_cache
 			caches[i].n_cores);
 }
 
-static void show_core(FILE *out, const struct topology_core *core)
+static void show_core(FILE *out, const struct topology *t, const struct topology_core *core)
 {
 	for (unsigned int i = 0; i < core->n_cpus; i++)
-		fprintf(out, "%s%u", i ? "," : "core ", core->cpus[i]);
+		fprintf(out, "%s%u", i ? "," : "core ", t->cpus[core->cpus[i]].os);
 	fprintf(out, ":");
 	show_index(out, "L2 ", core->l2);
 	show_index(out, "L3 ", core->l3);
@@ -55,7 +55,7 @@ static char *show(const struct topology *t)
 	show_caches(out, "L3", t->l3, t->n_l3);
 	show_caches(out, "L2", t->l2, t->n_l2);
 	for (unsigned int i = 0; i < t->n_cores; i++)
-		show_core(out, &t->cores[i]);
+		show_core(out, t, &t->cores[i]);
 	for (unsigned int i = 0; i < t->n_cpus; i++) {
 		if (!t->cpus[i].online)
 			fprintf(out, "offline %u\n", t->cpus[i].os);
@@ -83,7 +83,7 @@ static void check_cpus(const struct topology *t)
 		assert_int_equal(cpu->online, core != NULL);
 		online += cpu->online;
 		for (unsigned int j = 0; core && j < core->n_cpus; j++)
-			found |= core->cpus[j] == cpu->os;
+			found |= core->cpus[j] == i;
 		assert_int_equal(found, cpu->online);
 		assert_int_equal(cpu->l2, core ? core->l2 : TOPOLOGY_NONE);
 		assert_int_equal(cpu->l3, core ? core->l3 : TOPOLOGY_NONE);

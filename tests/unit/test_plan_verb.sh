@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# isolat plan and isolat fit from outside: what they say, with which exit code, of hosts and profiles that are given.
+# Usage: test_plan_verb.sh ISOLAT
+# Prints "ok NAME" or "not ok NAME - WHY" lines, and fails when one of them does.
+set -u
+
+isolat=$(realpath -- "${1:?usage: test_plan_verb.sh ISOLAT}") || exit 2
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf -- "$scratch"' EXIT
+failed=0
+paper='pack:2 [numa(memory=64GB)] l3:1(size=17301504) l2:8(size=1048576) core:1 pu:2'
+caps=l3ways=11,l3io=600,closids=16,mbgran=10
+
+verdict() # NAME WHY: WHY is empty when all is well
+{
+	if [ -z "$2" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1 - $2"
+		failed=1
+	fi
+}
+
+# Runs isolat; it must end with CODE, and its JSON satisfy FILTER.
+says() # NAME CODE FILTER ARGUMENTS...
+{
+	local name=$1 want=$2 filter=$3 why=
+	shift 3
+	"$isolat" "$@" --json >"$scratch/out" 2>"$scratch/err" </dev/null
+	code=$?
+	[ "$code" = "$want" ] || why+="exit code $code, not $want; "
+	jq -e "$filter" "$scratch/out" >/dev/null 2>&1 || why+="not so: $filter: $(head -c 300 "$scratch/out")"
+	verdict "$name" "$why"
+}
+
+profile() # NAME VMS...: classes latency (8 MiB exclusive) and batch, and these VMs, a line each
+{
+	local file=$scratch/$1
+	shift
+	printf '%s\n' 'version: 1' 'classes:' \
+		'  - { name: latency, cores: dedicated, cache: { l3: 8 MiB, exclusive: yes } }' \
+		'  - { name: batch, cores: shared, cache: { l3: 25 % }, bandwidth: 45 % }' 'vms:' >"$file"
+	printf '  - { %s }\n' "$@" >>"$file"
+}
+
+on_paper=(--topology "$paper" --caps "$caps" --profile)
+
+profile pair 'name: rt, class: latency, vcpus: 4, memory: 8 GiB, exitless_timer: yes' \
+	'name: b, class: batch, vcpus: 2, memory: 4 GiB'
+says 'a pair' 0 '.vms[0].cpus == [2,3,4,5] and (.vms[0].group == "isolat-rt") and (.agents | length) == 1' \
+	plan "${on_paper[@]}" "$scratch/pair"
+says '8 MiB are 6 ways' 0 '.groups[0].l3[0] | .mask == "3f" and .ways == 6 and .bytes == 9437184' \
+	plan "${on_paper[@]}" "$scratch/pair"
+says 'the rounding is told' 0 '.notes | any(. == "rt: 8 MiB asked, 9 MiB given: 6 ways of 1.5 MiB")' \
+	plan "${on_paper[@]}" "$scratch/pair"
+says '45 % of bandwidth are 50' 0 '.groups[] | select(.name == "isolat-batch").mb | all(.value == 50)' \
+	plan "${on_paper[@]}" "$scratch/pair"
+"$isolat" plan "${on_paper[@]}" "$scratch/pair" --json >"$scratch/again"
+"$isolat" plan "${on_paper[@]}" "$scratch/pair" --json | cmp -s - "$scratch/again"
+verdict 'the same input gives the same bytes' "${?/#0/}"
+
+# The same machine with CPU numbers ten apart.
+"$isolat" topology --topology "$paper" --caps "$caps" --json |
+	jq '.topology.cores[].cpus |= map(. * 10)' >"$scratch/sparse.json"
+says 'CPU numbers with gaps' 0 '.vms[0].cpus == [20,30,40,50] and .housekeeping == [0,10]' \
+	plan --topology "$scratch/sparse.json" --profile "$scratch/pair"
+
+profile odd 'name: rt, class: latency, vcpus: 3, memory: 8 GiB'
+says '3 vCPUs on pairs' 2 '.error | .object == "'"$scratch"'/odd:6" and (.reason | test("3 vCPUs"))' \
+	plan "${on_paper[@]}" "$scratch/odd"
+profile none 'name: rt, class: nobody, vcpus: 2, memory: 8 GiB'
+says 'a class that nobody defines' 2 '.error.object == "'"$scratch"'/none:6"' plan "${on_paper[@]}" "$scratch/none"
+says 'no such profile' 2 '.error.code == 2' plan "${on_paper[@]}" "$scratch/missing"
+says 'a host without CAT' 3 '.error.code == 3' plan --topology "$paper" --caps none --profile "$scratch/pair"
+says 'a topology that hwloc refuses' 2 '.error.code == 2' plan --topology 'pack:0' --profile "$scratch/pair"
+profile many 'name: a, class: latency, vcpus: 2, memory: 1 GiB' 'name: b, class: latency, vcpus: 2, memory: 1 GiB' \
+	'name: c, class: latency, vcpus: 2, memory: 1 GiB'
+says 'too much cache' 5 '.error | .code == 5 and (.hint | test("3 ways of L3 in place of 6"))' \
+	plan "${on_paper[@]}" "$scratch/many"
+
+says 'one more fits' 0 '.questions[0] | .fits == 1 and (.hosts[0].vm.cpus | length) == 2' \
+	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB,class=latency
+says 'one more does not fit' 5 '.questions[0] | .fits == 0 and .hosts[0].code == 5' \
+	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=40,memory=1GiB,class=latency
+says 'two questions' 5 '.questions | map(.fits) == [1, 0]' \
+	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch --vm vcpus=2,memory=1TiB,class=batch
+says 'what is left' 0 '.questions[0].hosts[0].left.nodes | map(.cpus) == [8, 14]' \
+	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB,class=latency
+mkdir "$scratch/hosts"
+cp "$scratch/sparse.json" "$scratch/hosts/b.json"
+"$isolat" topology --topology 'pack:1 [numa(memory=8GB)] l3:1(size=8388608) l2:1(size=1048576) core:1 pu:1' \
+	--caps "$caps" --json >"$scratch/hosts/a.json"
+says 'many hosts' 0 '.questions[0].hosts | map([.host, .fits]) == [["a.json", false], ["b.json", true]]' \
+	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
+echo '{' >"$scratch/hosts/c.json"
+says 'a host file that is none' 2 '.error.object | test("c.json")' \
+	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
+says 'a VM of no class' 2 '.error.code == 2' fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB
+says 'no VM' 2 '.error.reason == "no VM is named"' fit "${on_paper[@]}" "$scratch/pair"
+exit "$failed"
