@@ -40,8 +40,9 @@ struct request {
 	bool list;
 };
 
-static int read_option(struct request *r, int key, struct isolat_error *err)
+static int read_option(void *request, int key, struct isolat_error *err)
 {
+	struct request *r = request;
 	unsigned long value;
 
 	switch (key) {
@@ -62,27 +63,6 @@ static int read_option(struct request *r, int key, struct isolat_error *err)
 		r->config.poll_max_ns = (uint32_t)value;
 		return 0;
 	}
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct request *r, int argc, char **argv)
-{
-	struct isolat_error err;
-	int key;
-
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (key == 'V') {
-			printf("%s %s\n", usage.command, ISOLAT_VERSION);
-			return ISOLAT_OK;
-		}
-		if (read_option(r, key, &err))
-			return report_error(&err, false);
-	}
-	return -1;
 }
 
 static int list(void)
@@ -134,7 +114,7 @@ int main(int argc, char **argv)
 	int code;
 
 	report_program = usage.command;
-	code = parse_options(&request, argc, argv);
+	code = report_options(&usage, argc, argv, read_option, &request);
 	if (code < 0)
 		code = run_request(&request, argc - optind, argv + optind);
 	return report_finish(code);

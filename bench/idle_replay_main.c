@@ -71,8 +71,9 @@ static int parse_without(const char *text, uint32_t *without, struct isolat_erro
 	return 0;
 }
 
-static int apply_option(struct request *r, int key, struct isolat_error *err)
+static int apply_option(void *request, int key, struct isolat_error *err)
 {
+	struct request *r = request;
 	unsigned long value;
 
 	switch (key) {
@@ -94,27 +95,6 @@ static int apply_option(struct request *r, int key, struct isolat_error *err)
 		r->costs.limit_ns = (uint32_t)value;
 		return 0;
 	}
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct request *r, int argc, char **argv)
-{
-	struct isolat_error err;
-	int key;
-
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (key == 'V') {
-			printf("%s %s\n", usage.command, ISOLAT_VERSION);
-			return ISOLAT_OK;
-		}
-		if (apply_option(r, key, &err))
-			return report_error(&err, report_wants_json(argc, argv));
-	}
-	return -1;
 }
 
 static int replay_file(const struct request *r, const char *file, struct report *report, struct isolat_error *err)
@@ -277,7 +257,7 @@ int main(int argc, char **argv)
 	int code;
 
 	report_program = usage.command;
-	code = parse_options(&request, argc, argv);
+	code = report_options(&usage, argc, argv, apply_option, &request);
 	if (code < 0)
 		code = replay_files(&request, argv + optind, (size_t)(argc - optind));
 	return report_finish(code);

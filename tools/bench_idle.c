@@ -106,45 +106,46 @@ static void pass_progress(const char *text)
 	fprintf(stderr, "%s\n", line);
 }
 
-static int parse_count(struct request *r, int key, const char *text, unsigned long low, unsigned long high,
-		       unsigned int *value)
+static int parse_count(int key, const char *text, unsigned long low, unsigned long high, unsigned int *value,
+		       struct isolat_error *err)
 {
 	unsigned long number;
 
-	if (report_number(&usage, key, text, low, high, &number, &r->err))
+	if (report_number(&usage, key, text, low, high, &number, err))
 		return -1;
 	*value = number;
 	return 0;
 }
 
-static int parse_inject(struct request *r, char *text)
+static int parse_inject(struct request *r, char *text, struct isolat_error *err)
 {
 	char *save = NULL;
 	size_t n = 0;
 
 	for (char *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
 		if (n == MAX_INJECT)
-			return isolat_fail(&r->err, ISOLAT_USAGE, "read option --inject", word,
-					   "more than %d latencies", MAX_INJECT);
-		if (parse_count(r, OPT_INJECT, word, 1, 100000, &r->inject_ns[n]))
+			return isolat_fail(err, ISOLAT_USAGE, "read option --inject", word, "more than %d latencies",
+					   MAX_INJECT);
+		if (parse_count(OPT_INJECT, word, 1, 100000, &r->inject_ns[n], err))
 			return -1;
 		r->inject_ns[n++] *= 1000;
 	}
 	r->bench.n_latencies = n;
-	return n ? 0 : isolat_fail(&r->err, ISOLAT_USAGE, "read option --inject", NULL, "no latency");
+	return n ? 0 : isolat_fail(err, ISOLAT_USAGE, "read option --inject", NULL, "no latency");
 }
 
-static int parse_host_polling(struct request *r, const char *text)
+static int parse_host_polling(struct request *r, const char *text, struct isolat_error *err)
 {
 	r->bench.skip_host_off = !strcmp(text, "on");
 	r->bench.skip_host_on = !strcmp(text, "off");
 	if (r->bench.skip_host_off || r->bench.skip_host_on || !strcmp(text, "both"))
 		return 0;
-	return isolat_fail(&r->err, ISOLAT_USAGE, "read option --host-polling", text, "not off, on or both");
+	return isolat_fail(err, ISOLAT_USAGE, "read option --host-polling", text, "not off, on or both");
 }
 
-static int apply_option(struct request *r, int key)
+static int apply_option(void *request, int key, struct isolat_error *err)
 {
+	struct request *r = request;
 	struct idle_bench_config *b = &r->bench;
 
 	switch (key) {
@@ -161,21 +162,21 @@ static int apply_option(struct request *r, int key)
 		r->lab = true;
 		return 0;
 	case OPT_HOST_POLLING:
-		return parse_host_polling(r, optarg);
+		return parse_host_polling(r, optarg, err);
 	case OPT_READS:
-		return parse_count(r, OPT_READS, optarg, 10, 10000000, &b->reads);
+		return parse_count(OPT_READS, optarg, 10, 10000000, &b->reads, err);
 	case OPT_TRACED:
-		return parse_count(r, OPT_TRACED, optarg, 10, 100000, &b->traced_reads);
+		return parse_count(OPT_TRACED, optarg, 10, 100000, &b->traced_reads, err);
 	case OPT_WAKES:
-		return parse_count(r, OPT_WAKES, optarg, 10, 10000000, &b->wakes);
+		return parse_count(OPT_WAKES, optarg, 10, 10000000, &b->wakes, err);
 	case OPT_INJECT:
-		return parse_inject(r, optarg);
+		return parse_inject(r, optarg, err);
 	case OPT_HOST_POLL:
-		return parse_count(r, OPT_HOST_POLL, optarg, 1, 10000, &r->host_poll_us);
+		return parse_count(OPT_HOST_POLL, optarg, 1, 10000, &r->host_poll_us, err);
 	case OPT_GUEST_POLL:
-		return parse_count(r, OPT_GUEST_POLL, optarg, 1, 10000, &r->guest_poll_us);
+		return parse_count(OPT_GUEST_POLL, optarg, 1, 10000, &r->guest_poll_us, err);
 	case OPT_SLOWDOWN:
-		return parse_count(r, OPT_SLOWDOWN, optarg, 1, 1000, &b->slowdown);
+		return parse_count(OPT_SLOWDOWN, optarg, 1, 1000, &b->slowdown, err);
 	case OPT_SHOW:
 		r->show = optarg;
 		return 0;
@@ -188,18 +189,12 @@ static int apply_option(struct request *r, int key)
 /* Returns an exit code, or -1 to go on. */
 static int parse_options(struct request *r, int argc, char **argv)
 {
-	int key;
+	int code = report_options(&usage, argc, argv, apply_option, r);
 
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (apply_option(r, key))
-			return report_error(&r->err, report_wants_json(argc, argv));
-	}
-	key = report_no_words(&usage, argc, argv);
-	return key == ISOLAT_OK ? -1 : key;
+	if (code >= 0)
+		return code;
+	code = report_no_words(&usage, argc, argv);
+	return code == ISOLAT_OK ? -1 : code;
 }
 
 static void set_defaults(struct request *r)

@@ -222,6 +222,26 @@ bad:
 				max, MILLIONTHS_DIGITS);
 }
 
+int report_options(const struct report_usage *usage, int argc, char **argv, report_apply apply, void *request)
+{
+	struct isolat_error err;
+	int key;
+
+	while ((key = report_option(usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
+		if (key == REPORT_BAD_OPTION)
+			return ISOLAT_USAGE;
+		if (key == 'h')
+			return report_help(usage);
+		if (key == 'V') {
+			printf("%s %s\n", usage->command, ISOLAT_VERSION);
+			return ISOLAT_OK;
+		}
+		if (apply(request, key, &err))
+			return report_error(&err, wants_json(usage, argc, argv));
+	}
+	return -1;
+}
+
 int report_no_words(const struct report_usage *usage, int argc, char **argv)
 {
 	struct isolat_error err;

@@ -53,6 +53,15 @@ struct report_usage {
  */
 int report_option(const struct report_usage *usage, int argc, char **argv);
 
+/* What option @key, with its argument in optarg, does to a command's request: 0, or -1 with @err filled. */
+typedef int (*report_apply)(void *request, int key, struct isolat_error *err);
+
+/*
+ * Reads all options, each by @apply but for --help and, if it is in the table as 'V', --version. Returns -1 to go on
+ * with the words from optind, else the exit code to end with: what was wrong is reported then.
+ */
+int report_options(const struct report_usage *usage, int argc, char **argv, report_apply apply, void *request);
+
 /*
  * Fills @err for the argument @value of option @key, with the reason by format and ISOLAT_USAGE. Returns -1. @key is in
  * the table.

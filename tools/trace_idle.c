@@ -42,17 +42,19 @@ struct request {
 	struct isolat_error err;
 };
 
-static int apply_option(struct request *r, int key)
+static int apply_option(void *request, int key, struct isolat_error *err)
 {
+	struct request *r = request;
+
 	switch (key) {
 	case 'j':
 		r->json = true;
 		return 0;
 	case 'o':
 		r->output = optarg;
-		return *optarg ? 0 : report_bad_value(&usage, key, optarg, &r->err, "no name");
+		return *optarg ? 0 : report_bad_value(&usage, key, optarg, err, "no name");
 	case 'd':
-		return report_number(&usage, key, optarg, 1, MAX_SECONDS, &r->seconds, &r->err);
+		return report_number(&usage, key, optarg, 1, MAX_SECONDS, &r->seconds, err);
 	default: /* OPT_TRACEFS */
 		r->tracefs = optarg;
 		return 0;
@@ -74,19 +76,13 @@ static int check_request(struct request *r)
 /* Returns an exit code, or -1 to go on. */
 static int parse_options(struct request *r, int argc, char **argv)
 {
-	int key;
+	int code = report_options(&usage, argc, argv, apply_option, r);
 
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (apply_option(r, key))
-			return report_error(&r->err, report_wants_json(argc, argv));
-	}
-	key = report_no_words(&usage, argc, argv);
-	if (key != ISOLAT_OK)
-		return key;
+	if (code >= 0)
+		return code;
+	code = report_no_words(&usage, argc, argv);
+	if (code != ISOLAT_OK)
+		return code;
 	return check_request(r) ? report_error(&r->err, r->json) : -1;
 }
 

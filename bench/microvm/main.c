@@ -241,8 +241,10 @@ static int apply_number(struct request *r, const struct number *number, struct i
 	return 0;
 }
 
-static int parse_one(struct request *r, int key, struct isolat_error *err)
+static int parse_one(void *request, int key, struct isolat_error *err)
 {
+	struct request *r = request;
+
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (numbers[i].key == key)
 			return apply_number(r, &numbers[i], err);
@@ -252,21 +254,11 @@ static int parse_one(struct request *r, int key, struct isolat_error *err)
 /* Returns an exit code, or -1 to go on. */
 static int parse_options(struct request *r, int argc, char **argv)
 {
+	int code = report_options(&usage, argc, argv, parse_one, r);
 	struct isolat_error err;
-	int key;
 
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (key == 'V') {
-			printf("%s %s\n", usage.command, ISOLAT_VERSION);
-			return ISOLAT_OK;
-		}
-		if (parse_one(r, key, &err))
-			return report_error(&err, false);
-	}
+	if (code >= 0)
+		return code;
 	r->config.files = r->files;
 	r->config.modules = r->modules;
 	r->config.devices = r->devices;

@@ -328,12 +328,17 @@ static int cmd_set(const char *path, const struct request *r, struct isolat_erro
 	return ctr ? 0 : -1;
 }
 
-static int parse_value(struct request *r, int opt, struct isolat_error *err)
+static int parse_value(void *request, int opt, struct isolat_error *err)
 {
+	struct request *r = request;
 	bool flag = opt == OPT_UNAVAILABLE || opt == OPT_ERROR;
 	uint64_t value;
 	char *end;
 
+	if (opt == 'j') {
+		r->json = true;
+		return 0;
+	}
 	errno = 0;
 	value = strtoull(optarg, &end, 0);
 	if (errno || optarg[0] < '0' || optarg[0] > '9' || *end || (flag && value > 1))
@@ -341,29 +346,6 @@ static int parse_value(struct request *r, int opt, struct isolat_error *err)
 	r->value[opt - OPT_SOCKET] = value;
 	r->given |= GIVEN(opt);
 	return 0;
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct request *r, int argc, char **argv)
-{
-	struct isolat_error err;
-	int key;
-
-	while ((key = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {
-		if (key == REPORT_BAD_OPTION)
-			return ISOLAT_USAGE;
-		if (key == 'h')
-			return report_help(&usage);
-		if (key == 'V') {
-			printf("%s %s\n", usage.command, ISOLAT_VERSION);
-			return ISOLAT_OK;
-		}
-		if (key == 'j')
-			r->json = true;
-		else if (parse_value(r, key, &err))
-			return report_error(&err, report_wants_json(argc, argv));
-	}
-	return -1;
 }
 
 static int run(const struct request *r, int argc, char **argv, struct isolat_error *err)
@@ -387,7 +369,7 @@ int main(int argc, char **argv)
 	int code;
 
 	report_program = usage.command;
-	code = parse_options(&request, argc, argv);
+	code = report_options(&usage, argc, argv, parse_value, &request);
 	if (code < 0)
 		code = run(&request, argc - optind, argv + optind, &err) ? report_error(&err, request.json) : ISOLAT_OK;
 	return report_finish(code);
