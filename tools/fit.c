@@ -41,6 +41,7 @@ static const struct report_usage usage = {
 struct named_host {
 	char *name;
 	struct host host;
+	struct isolat_error bad; /* of many hosts, one that could not be read: its code is not 0 */
 };
 
 struct request {
@@ -65,11 +66,15 @@ static int add_host(struct request *r, const char *name, const char *topology, c
 		return isolat_fail(err, ISOLAT_FAILED, "read hosts", NULL, "out of memory");
 	r->hosts = hosts;
 	h = &hosts[r->n_hosts];
-	if (host_read(topology, caps, &h->host, err))
-		return -1;
-	h->name = strdup(name);
+	*h = (struct named_host){ .name = strdup(name) };
+	if (host_read(topology, caps, &h->host, &h->bad)) {
+		*err = h->bad;
+		h->host = (struct host){ 0 };
+	}
 	r->n_hosts++;
-	return h->name ? 0 : isolat_fail(err, ISOLAT_FAILED, "read hosts", NULL, "out of memory");
+	if (!h->name)
+		return isolat_fail(err, ISOLAT_FAILED, "read hosts", NULL, "out of memory");
+	return h->bad.code && !r->dir ? -1 : 0;
 }
 
 static int is_json(const struct dirent *entry)
@@ -223,15 +228,23 @@ static void refusal_row(struct report_table *table, const char *host, const stru
 	report_table_cell(table, "%s: %s%s%s", err->object, err->reason, *err->hint ? "; " : "", err->hint);
 }
 
+/* Of many hosts one looks for one that fits, not for what would fit. */
+static int plan_for(const struct request *r, const struct profile *with, const struct host *host, struct plan *plan,
+		    struct isolat_error *err)
+{
+	return r->dir ? plan_try(with, host, plan, err) : plan_make(with, host, plan, err);
+}
+
 /* Asks one host. Returns whether it fits. */
 static bool ask_host(const struct request *r, const struct profile *with, const struct named_host *h, json_t *answers,
 		     struct report_table *table)
 {
 	struct isolat_error err;
 	struct plan plan;
-	/* Of many hosts one looks for one that fits, not for what would. */
-	int rc = r->n_hosts > 1 ? plan_try(with, &h->host, &plan, &err) : plan_make(with, &h->host, &plan, &err);
+	int rc = h->bad.code ? -1 : plan_for(r, with, &h->host, &plan, &err);
 
+	if (h->bad.code)
+		err = h->bad;
 	if (rc && r->json)
 		json_array_append_new(answers, refusal_json(h->name, &err));
 	else if (rc)

@@ -53,6 +53,21 @@ bool plan_wants_agent(const struct profile *p)
 	return false;
 }
 
+bool plan_listed(const char *list, unsigned int os)
+{
+	for (const char *at = list; *at;) {
+		char *end;
+		unsigned long first = strtoul(at, &end, 10), last = first;
+
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		if (os >= first && os <= last)
+			return true;
+		at = *end == ',' ? end + 1 : end;
+	}
+	return false;
+}
+
 /* Others' groups: those that isolat did not make. */
 bool plan_is_foreign(const struct rdt_group *group)
 {

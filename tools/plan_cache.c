@@ -59,8 +59,9 @@ static void share_rest(const struct planner *w, unsigned int d, uint64_t rest)
 
 		if (group->l3[d] || !plan_group_runs_in(w, g, d))
 			continue;
-		group->l3[d] = ways->shared ? ways_mask(low, ways->shared) : rest;
-		group->l3_code[d] = cdp ? group->l3[d] : 0;
+		group->l3[d] = ways->shared ? ways_mask(low, ways->shared_data) : rest;
+		group->l3_code[d] = ways->shared_code ? ways_mask(low, ways->shared_code) : group->l3[d];
+		group->l3_code[d] *= cdp;
 	}
 }
 

@@ -40,9 +40,15 @@ static uint64_t divide_up(uint64_t a, uint64_t b)
 	return a / b + (a % b != 0);
 }
 
-static int demand_ways(const struct rdt_cache_caps *caps, uint64_t way_bytes, const struct profile_amount *amount,
-		       const char *what, const char *cache, unsigned int id, unsigned int *ways,
-		       struct isolat_error *err)
+static int hint_caps(const struct host *host, struct isolat_error *err)
+{
+	return isolat_hint(err,
+			   host->topology.live ? "isolat doctor tells why" : "--caps says what such a machine can do");
+}
+
+static int demand_ways(const struct host *host, const struct rdt_cache_caps *caps, uint64_t way_bytes,
+		       const struct profile_amount *amount, const char *what, const char *cache, unsigned int id,
+		       unsigned int *ways, struct isolat_error *err)
 {
 	uint64_t n = 0;
 
@@ -52,7 +58,7 @@ static int demand_ways(const struct rdt_cache_caps *caps, uint64_t way_bytes, co
 	if (!caps->present) {
 		isolat_fail(err, ISOLAT_UNSUPPORTED, "plan", what,
 			    "%s ways are asked for, and this host cannot allocate %s", cache, cache);
-		return isolat_hint(err, "isolat doctor tells why");
+		return hint_caps(host, err);
 	}
 	if (amount->unit == PROFILE_BYTES && !way_bytes)
 		return isolat_fail(err, ISOLAT_USAGE, "plan", what, "the size of %s %u is not known: ask in ways",
@@ -77,15 +83,15 @@ static int demand_ways(const struct rdt_cache_caps *caps, uint64_t way_bytes, co
 int demand_l3(const struct host *host, unsigned int l3, const struct profile_amount *amount, const char *what,
 	      unsigned int *ways, struct isolat_error *err)
 {
-	return demand_ways(&host->caps.l3, demand_l3_way(host, l3), amount, what, "L3", host->topology.l3[l3].id, ways,
-			   err);
+	return demand_ways(host, &host->caps.l3, demand_l3_way(host, l3), amount, what, "L3", host->topology.l3[l3].id,
+			   ways, err);
 }
 
 int demand_l2(const struct host *host, unsigned int l2, const struct profile_amount *amount, const char *what,
 	      unsigned int *ways, struct isolat_error *err)
 {
-	return demand_ways(&host->caps.l2, demand_l2_way(host, l2), amount, what, "L2", host->topology.l2[l2].id, ways,
-			   err);
+	return demand_ways(host, &host->caps.l2, demand_l2_way(host, l2), amount, what, "L2", host->topology.l2[l2].id,
+			   ways, err);
 }
 
 /* In the unit of the schemata file, before rounding; 0: not this unit. */
@@ -108,7 +114,7 @@ int demand_mb(const struct host *host, const struct profile_amount *amount, cons
 	if (!mb->present) {
 		isolat_fail(err, ISOLAT_UNSUPPORTED, "plan", what,
 			    "bandwidth is asked for, and this host cannot allocate memory bandwidth");
-		return isolat_hint(err, "isolat doctor tells why");
+		return hint_caps(host, err);
 	}
 	*value = in_unit(mb->unit, amount);
 	if (!*value) {

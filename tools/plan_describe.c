@@ -164,7 +164,8 @@ static const char *vm_place(const struct planner *w, const struct profile_vm *vm
 {
 	static __thread char where[256];
 
-	return profile_where(w->profile->file, vm->place, where, sizeof(where));
+	/* A VM from the command line is in no file. */
+	return vm->place.line ? profile_where(w->profile->file, vm->place, where, sizeof(where)) : vm->name;
 }
 
 /* ---- The VMs, as the search sees them ---- */
@@ -184,6 +185,8 @@ static int ask_ways(struct planner *w, const struct profile_class *class, const 
 		ways->run[1] = code;
 	} else {
 		ways->shared = data > code ? data : code;
+		ways->shared_data = data;
+		ways->shared_code = code;
 	}
 	return 0;
 }

@@ -93,6 +93,19 @@ int plan_make_groups(struct planner *w)
 
 /* ---- Bandwidth ---- */
 
+static int note_bandwidth(struct planner *w, const struct profile_class *class, uint64_t value)
+{
+	const struct profile_amount *asked = &class->bandwidth;
+
+	if (asked->unit == PROFILE_PERCENT && value * 1000 != asked->value)
+		return plan_note(w, "%s: %g %% of the bandwidth asked, %llu %% given: it goes by %u", class->name,
+				 (double)asked->value / 1000, (unsigned long long)value, w->host->caps.mb.gran);
+	if (w->host->caps.mb.unit == RDT_MB_EIGHTH_GB && value * 125 != asked->value)
+		return plan_note(w, "%s: %llu MB/s asked, %llu MB/s given: it goes by 125", class->name,
+				 (unsigned long long)asked->value, (unsigned long long)value * 125);
+	return 0;
+}
+
 int plan_set_bandwidth(struct planner *w)
 {
 	for (unsigned int g = 0; g < w->plan->n_groups; g++) {
@@ -108,9 +121,7 @@ int plan_set_bandwidth(struct planner *w)
 		for (unsigned int d = 0; d < w->t->n_l3; d++)
 			if (plan_group_runs_in(w, g, d))
 				group->mb[d] = value;
-		if (class->bandwidth.unit == PROFILE_PERCENT && value * 1000 != class->bandwidth.value &&
-		    plan_note(w, "%s: %g %% of the bandwidth asked, %llu %% given: it goes by %u", class->name,
-			      (double)class->bandwidth.value / 1000, (unsigned long long)value, w->host->caps.mb.gran))
+		if (note_bandwidth(w, class, value))
 			return plan_no_memory(w->err);
 	}
 	return 0;

@@ -43,8 +43,40 @@ static int note_vm(struct planner *w, unsigned int i)
 	return 0;
 }
 
+/* More vCPUs than CPUs in a pool. */
+static int note_load(struct planner *w)
+{
+	for (unsigned int node = 0; node < w->place.n_nodes; node++) {
+		unsigned int cpus = 0;
+
+		for (unsigned int i = 0; i < w->plan->n_vms; i++)
+			if (!w->place.vms[i].dedicated && !w->place.vms[i].span && w->place.vms[i].home == node)
+				cpus = w->plan->vms[i].cpus.n;
+		if (w->place.nodes[node].pool_load > cpus && cpus &&
+		    plan_note(w, "node %u: %u vCPUs of shared classes share %u CPUs", w->t->nodes[node].os,
+			      w->place.nodes[node].pool_load, cpus))
+			return plan_no_memory(w->err);
+	}
+	return 0;
+}
+
+static int note_housekeeping(struct planner *w)
+{
+	unsigned int listed = 0;
+
+	for (unsigned int i = 0; w->profile->housekeeping_cpus && i < w->plan->housekeeping.n; i++)
+		listed += plan_listed(w->profile->housekeeping_cpus, w->t->cpus[w->plan->housekeeping.cpu[i]].os);
+	if (!w->profile->housekeeping_cpus || listed == w->plan->housekeeping.n)
+		return 0;
+	return plan_note(w, "housekeeping: the siblings of the CPUs that are listed go with them")
+		       ? plan_no_memory(w->err)
+		       : 0;
+}
+
 int plan_note_rounding(struct planner *w)
 {
+	if (note_load(w) || note_housekeeping(w))
+		return -1;
 	for (unsigned int i = 0; i < w->plan->n_vms; i++)
 		if (note_vm(w, i))
 			return -1;

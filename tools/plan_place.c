@@ -107,7 +107,8 @@ static uint64_t cell_print(const struct place *p, const struct place_cell *cell)
 static uint64_t node_print(const struct place *p, unsigned int node)
 {
 	const struct place_node *n = &p->nodes[node];
-	uint64_t hash = mix(mix(mix(n->memory, n->pool_need), n->timers), n->agent_core == PLACE_ANY);
+	uint64_t hash =
+		mix(mix(mix(mix(n->memory, n->pool_need), n->pool_load), n->timers), n->agent_core == PLACE_ANY);
 
 	for (unsigned int i = 0; i < p->n_cells; i++)
 		if (p->cells[i].node == node)
@@ -493,8 +494,10 @@ static bool place_in_pool(const struct try *t)
 	if (!t->vm->span && t->vm->cpus > need)
 		node->pool_need = t->vm->cpus;
 	t->vm->n_parts = 0;
+	node->pool_load += t->vm->cpus;
 	if (with_agent(t, with_pool_ways))
 		return true;
+	node->pool_load -= t->vm->cpus;
 	node->pool_need = need;
 	return false;
 }
@@ -532,7 +535,8 @@ static unsigned int cpus_in_node(const struct place *p, const struct place_vm *v
 	return all;
 }
 
-/* Lower is better: where one L3 is enough, then where least is left over; pools where most is. PLACE_ANY: no room. */
+/* Lower is better: where one L3 is enough, then where least is left over; pools where most is to a vCPU's share.
+ * PLACE_ANY: no room. */
 static unsigned int rank_node(const struct place *p, const struct place_vm *vm, unsigned int node)
 {
 	unsigned int largest, all = cpus_in_node(p, vm, node, &largest);
@@ -540,7 +544,8 @@ static unsigned int rank_node(const struct place *p, const struct place_vm *vm, 
 	if (!vm->memory_any && vm->memory > p->nodes[node].memory)
 		return PLACE_ANY;
 	if (!vm->dedicated)
-		return pool_cpus(p, node) < vm->cpus ? PLACE_ANY : 1000000 - pool_cpus(p, node);
+		return pool_cpus(p, node) < vm->cpus ? PLACE_ANY
+						     : 1000000 + p->nodes[node].pool_load - pool_cpus(p, node);
 	if (all < vm->cpus)
 		return PLACE_ANY;
 	return (largest >= vm->cpus ? 0 : 1000000) + all;

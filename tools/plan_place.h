@@ -27,9 +27,11 @@ struct place_cell {
 
 /* What a VM needs in an L3 domain that it runs in. */
 struct place_ways {
-	unsigned int run[2]; /* ways of its own, code apart; 0: none */
-	unsigned int shared; /* a run of this length among the ways that are nobody's own */
-	bool io;	     /* its own may lie on I/O ways */
+	unsigned int run[2];	  /* ways of its own, code apart; 0: none */
+	unsigned int shared;	  /* a run of this length among the ways that are nobody's own */
+	unsigned int shared_data; /* what of that data and code have, where they are apart; code 0: they are not */
+	unsigned int shared_code;
+	bool io; /* its own may lie on I/O ways */
 };
 
 struct place_part {
@@ -56,6 +58,7 @@ struct place_vm {
 struct place_node {
 	uint64_t memory;	 /* free */
 	unsigned int pool_need;	 /* CPUs */
+	unsigned int pool_load;	 /* vCPUs that share its pool */
 	unsigned int timers;	 /* VMs that need an agent here */
 	unsigned int agent_core; /* given beforehand, an index in the topology; or PLACE_ANY */
 	unsigned int agent_l3;	 /* its L3 */

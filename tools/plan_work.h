@@ -47,6 +47,7 @@ void *plan_zeroed(size_t n, size_t size);
 int plan_no_memory(struct isolat_error *err);
 const struct profile_class *plan_class(const struct planner *w, unsigned int vm);
 __attribute__((format(printf, 2, 3))) int plan_note(struct planner *w, const char *format, ...);
+bool plan_listed(const char *list, unsigned int os); /* a list as "0-1,8" has the kernel's number @os */
 bool plan_wants_agent(const struct profile *p);
 bool plan_is_foreign(const struct rdt_group *group);			     /* not one that isolat made */
 uint64_t plan_mask_in(const struct rdt_group_masks *masks, unsigned int id); /* 0: none */
