@@ -109,10 +109,22 @@ static int read_dir(struct request *r, struct isolat_error *err)
 	return rc;
 }
 
+/* What none of the hosts can be read for is the folder's fault, or that of --caps. */
+static int read_many(struct request *r, struct isolat_error *err)
+{
+	if (read_dir(r, err))
+		return -1;
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (!r->hosts[i].bad.code)
+			return 0;
+	*err = r->hosts[0].bad;
+	return -1;
+}
+
 static int read_hosts(struct request *r, struct isolat_error *err)
 {
 	if (r->dir)
-		return read_dir(r, err);
+		return read_many(r, err);
 	return add_host(r, r->topology ? r->topology : "this host", r->topology, r->caps, err);
 }
 

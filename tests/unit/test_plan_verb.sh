@@ -77,6 +77,32 @@ says 'shared VMs are spread over the nodes' 0 '[.vms[].memory[0].node] | sort | 
 says 'more vCPUs than CPUs are told' 0 '.notes | any(test("28 vCPUs of shared classes share 1[46] CPUs"))' \
 	plan "${on_paper[@]}" "$scratch/crowd"
 
+says 'bandwidth is at least the least' 0 '.groups[] | select(.name == "isolat-batch").mb | all(.value == 60)' \
+	plan --topology "$paper" --caps l3ways=11,closids=16,mbgran=10,mbmin=60 --profile "$scratch/pair"
+sed 's/45 %/4050 MB\/s/' "$scratch/pair" >"$scratch/amd"
+says 'the rounding of MB/s is told' 0 '.notes | any(. == "batch: 4050 MB/s asked, 4125 MB/s given: it goes by 125")' \
+	plan --topology "$paper" --caps l3ways=11,closids=16,mb=amd --profile "$scratch/amd"
+(cat "$scratch/pair"; echo 'housekeeping: { cpus: 0 }') >"$scratch/listed"
+says 'the sibling of a listed CPU is told' 0 \
+	'.housekeeping == [0,1] and (.notes | any(test("^housekeeping: the siblings")))' \
+	plan "${on_paper[@]}" "$scratch/listed"
+says 'what a machine on paper lacks is asked of --caps' 3 '.error.hint | test("--caps")' \
+	plan --topology "$paper" --profile "$scratch/pair"
+
+# Two nodes in one L3 of 11 ways: 3 and 3 for the VMs, 4 for both agents together, 1 is left.
+printf '%s\n' 'version: 1' 'classes:' '  - { name: own, cores: dedicated, cache: { l3: 3 ways, exclusive: yes } }' 'vms:' \
+	'  - { name: a, class: own, vcpus: 2, memory: 1 GiB, node: 0, exitless_timer: yes }' \
+	'  - { name: b, class: own, vcpus: 2, memory: 1 GiB, node: 1, exitless_timer: yes }' \
+	'timer_agent: { cache: { l3: 4 ways } }' >"$scratch/agents"
+says 'two agents in an L3 share its ways' 0 '(.agents | length) == 2 and (.default_group.l3[0].ways == 1)' \
+	plan --topology 'pack:1 l3:1(size=34603008) group:2 [numa(memory=64GB)] l2:4 core:1 pu:2' \
+	--caps l3ways=11,closids=16 --profile "$scratch/agents"
+
+printf '%s\n' 'version: 1' 'classes:' '  - { name: far, cores: dedicated, memory: any }' 'vms:' \
+	'  - { name: v, class: far, vcpus: 2, memory: 1 GiB, node: 1 }' >"$scratch/home"
+says 'memory from any node is from its own first' 0 '.vms[0].memory | length == 1 and .[0].node == 1' \
+	plan "${on_paper[@]}" "$scratch/home"
+
 profile odd 'name: rt, class: latency, vcpus: 3, memory: 8 GiB'
 says '3 vCPUs on pairs' 2 '.error | .object == "'"$scratch"'/odd:6" and (.reason | test("3 vCPUs"))' \
 	plan "${on_paper[@]}" "$scratch/odd"
@@ -107,6 +133,10 @@ says 'many hosts' 0 '.questions[0].hosts | map([.host, .fits]) == [["a.json", fa
 echo '{' >"$scratch/hosts/c.json"
 says 'a host file that is none' 0 '.questions[0].hosts | map(.fits) == [false, true, false] and (.[2].object | test("c.json"))' \
 	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
+says 'bad capabilities for all hosts' 2 '.error.object | test("l3ways=99")' fit --hosts "$scratch/hosts" \
+	--caps l3ways=99 --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
+says 'a VM from the command line is named, not a line' 5 '.questions[0].hosts[0] | .code == 2 and .object == "new-vm"' \
+	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=3,memory=1GiB,class=latency
 says 'a VM of no class' 2 '.error.code == 2' fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB
 says 'no VM' 2 '.error.reason == "no VM is named"' fit "${on_paper[@]}" "$scratch/pair"
 exit "$failed"
