@@ -2,6 +2,8 @@
 #include "rdt_schemata.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rdt_number.h"
@@ -159,4 +161,55 @@ int rdt_schemata_parse(const char *text, size_t length, const char *name, struct
 			return -1;
 	}
 	return 0;
+}
+
+static void print_line(FILE *out, const struct rdt_schemata *s, enum rdt_schema schema)
+{
+	const struct rdt_group_masks *line = &s->line[schema];
+
+	fprintf(out, "%s:", schemas[schema].name);
+	for (unsigned int i = 0; i < line->n; i++)
+		fprintf(out, schemas[schema].decimal ? "%s%u=%" PRIu64 : "%s%u=%" PRIx64, i ? ";" : "", line->domain[i],
+			line->value[i]);
+	fputc('\n', out);
+}
+
+char *rdt_schemata_print(const struct rdt_schemata *schemata)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (enum rdt_schema schema = 0; schema < RDT_SCHEMAS; schema++)
+		if (schemata->present[schema] && schemata->line[schema].n)
+			print_line(out, schemata, schema);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+static bool merge_value(struct rdt_group_masks *line, unsigned int domain, uint64_t value)
+{
+	for (unsigned int i = 0; i < line->n; i++) {
+		if (line->domain[i] == domain) {
+			line->value[i] = value;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool rdt_schemata_merge(struct rdt_schemata *schemata, const struct rdt_schemata *changes)
+{
+	for (enum rdt_schema schema = 0; schema < RDT_SCHEMAS; schema++) {
+		const struct rdt_group_masks *from = &changes->line[schema];
+
+		for (unsigned int i = 0; i < from->n; i++)
+			if (!merge_value(&schemata->line[schema], from->domain[i], from->value[i]))
+				return false;
+	}
+	return true;
 }

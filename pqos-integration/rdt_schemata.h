@@ -61,4 +61,17 @@ const char *rdt_schema_name(enum rdt_schema schema);
 int rdt_schemata_parse(const char *text, size_t length, const char *name, struct rdt_schemata *schemata,
 		       struct isolat_error *err);
 
+/*
+ * The text of @schemata in its one form: a line for each resource that is present and has domains, in the order of enum
+ * rdt_schema, without blanks and leading zeros, each ended by a newline: "L3:0=f0;1=fff\nMB:0=100;1=50\n". The caller
+ * frees; NULL where there is no memory.
+ */
+char *rdt_schemata_print(const struct rdt_schemata *schemata);
+
+/*
+ * Puts the values of @changes over those of @schemata. Returns false, with @schemata undefined, if there is one of a
+ * resource or domain that @schemata does not have.
+ */
+bool rdt_schemata_merge(struct rdt_schemata *schemata, const struct rdt_schemata *changes);
+
 #endif

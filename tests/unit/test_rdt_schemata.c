@@ -211,6 +211,39 @@ static void test_long_name(void **state)
 	assert_int_equal(strlen(err.object), 205);
 }
 
+/* Into one form, whatever the kernel's padding and order, and back. */
+static void test_print(void **state)
+{
+	char *text;
+
+	parse_good("    MB:0= 100;1=  50\n    L3:0=00f0;4=0fff\n");
+	text = rdt_schemata_print(&schemata);
+	assert_string_equal(text, "L3:0=f0;4=fff\nMB:0=100;1=50\n");
+	free(text);
+	parse_good("L3:uninitialized\n");
+	text = rdt_schemata_print(&schemata);
+	assert_string_equal(text, "");
+	free(text);
+}
+
+static void test_merge(void **state)
+{
+	static struct rdt_schemata changes;
+	char *text;
+
+	parse_good("MB:0=100;1=50\n");
+	changes = schemata;
+	changes.line[RDT_SCHEMA_MB].value[0] = 20;
+	changes.line[RDT_SCHEMA_MB].n = 1;
+	parse_good("L3:0=f\nMB:0=100;1=50\n");
+	assert_true(rdt_schemata_merge(&schemata, &changes));
+	text = rdt_schemata_print(&schemata);
+	assert_string_equal(text, "L3:0=f\nMB:0=20;1=50\n");
+	free(text);
+	changes.line[RDT_SCHEMA_MB].domain[0] = 2;
+	assert_false(rdt_schemata_merge(&schemata, &changes));
+}
+
 static void test_number(void **state)
 {
 	uint64_t value = 77;
@@ -236,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_allowed),	   cmocka_unit_test(test_all_domains),
 		cmocka_unit_test(test_bad),	   cmocka_unit_test(test_byte_zero),
 		cmocka_unit_test(test_long_name),  cmocka_unit_test(test_number),
+		cmocka_unit_test(test_print),	   cmocka_unit_test(test_merge),
 	};
 
 	return cmocka_run_group_tests_name("rdt_schemata", tests, NULL, NULL);

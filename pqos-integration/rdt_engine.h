@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How the groups of RDT (control groups, each with a CLOSID) are read and changed: one table of operations, and the
+ * engines behind it. Never use two engines on one host at a time.
+ *
+ *   resctrl   the kernel's file system, directly (the default). Lives beside libvirt and anybody else.
+ *   pqos-os   libpqos over the same file system, pqos-msr libpqos over MSRs where the kernel has no resctrl. In a
+ * helper process, for libpqos takes timers, signals and every CLOSID for itself. Refuses a host where a group is not
+ * isolat's.
+ *
+ * A group is called by its folder's name, the default group "". What an engine is told to write it writes in one
+ * operation, and it hides no rounding: who wants to know what the hardware made of it reads it back.
+ *
+ * Functions return 0, or -1 with @err filled: err->what is what was tried ("write schemata"), err->object the file or
+ * group, err->reason the kernel's errno in words and, for resctrl, what info/last_cmd_status says when it says more
+ * than "ok", err->hint what to do about it where that is known. The code is ISOLAT_FAILED unless said otherwise. A
+ * group, or a thread, that is not there (any more): the same, and rdt_engine_is_gone() says true until the next call.
+ *
+ * An engine is used by one thread.
+ */
+#ifndef ISOLAT_RDT_ENGINE_H
+#define ISOLAT_RDT_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <isolat/error.h>
+
+#include "rdt_caps.h"
+#include "rdt_schemata.h"
+
+/* Groups that isolat makes begin so; all others are somebody else's and are never changed, but for the default one. */
+#define RDT_OWN_PREFIX "isolat-"
+
+/* Bytes of a group's name with its end. */
+#define RDT_GROUP_NAME 256
+
+struct rdt_engine;
+
+struct rdt_engine_config {
+	const char *root;     /* of resctrl; NULL: /sys/fs/resctrl */
+	const char *proc;     /* of procfs; NULL: /proc */
+	const char *run;      /* folder for an engine's own records; NULL: /run/isolat */
+	unsigned int lock_ms; /* how long to wait for who holds resctrl's lock, at most; then ISOLAT_FAILED */
+};
+
+/* What a group's counters read in one L3 domain. With SNC, of the whole L3: the nodes' are added. */
+enum rdt_event { RDT_OCCUPANCY, RDT_MBM_TOTAL, RDT_MBM_LOCAL, RDT_EVENTS };
+
+struct rdt_reading {
+	unsigned int domain;
+	bool available[RDT_EVENTS]; /* false: there is no such counter, or it says Unavailable, Error or Unassigned */
+	uint64_t bytes[RDT_EVENTS]; /* occupied now; or moved since the counter's start, 0 if not available */
+};
+
+struct rdt_engine_ops {
+	const char *name; /* "resctrl", "pqos-os", "pqos-msr" */
+	void (*close)(struct rdt_engine *e);
+	int (*lock)(struct rdt_engine *e, bool exclusive, struct isolat_error *err);
+	void (*unlock)(struct rdt_engine *e);
+	int (*read_caps)(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_error *err);
+	int (*list)(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
+	int (*make)(struct rdt_engine *e, const char *group, struct isolat_error *err);
+	int (*remove)(struct rdt_engine *e, const char *group, struct isolat_error *err);
+	int (*read_schemata)(struct rdt_engine *e, const char *group, struct rdt_schemata *s, struct isolat_error *err);
+	int (*write_schemata)(struct rdt_engine *e, const char *group, const char *text, struct isolat_error *err);
+	int (*read_cpus)(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
+	int (*write_cpus)(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);
+	int (*read_tasks)(struct rdt_engine *e, const char *group, pid_t **tids, size_t *n, struct isolat_error *err);
+	int (*find_task)(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+	int (*move_task)(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
+	int (*read_monitors)(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
+			     struct isolat_error *err);
+};
+
+/* What all engines have in front; an engine's own struct begins with it. */
+struct rdt_engine {
+	const struct rdt_engine_ops *ops;
+	bool gone;
+};
+
+/*
+ * Opens the engine called @name ("resctrl"; "pqos": pqos-os where there is a mounted resctrl, else pqos-msr; "pqos-os",
+ * "pqos-msr"; any other is ISOLAT_USAGE). ISOLAT_UNSUPPORTED where the machine has nothing of the kind; the reason
+ * tells not mounted (the hint: how to mount it) from not there. Nothing is changed on the host by opening it, save that
+ * libpqos makes its COS groups, which closing takes away. The caller closes with rdt_engine_close().
+ */
+int rdt_engine_open(const char *name, const struct rdt_engine_config *config, struct rdt_engine **e,
+		    struct isolat_error *err);
+void rdt_engine_close(struct rdt_engine *e); /* also of NULL; unlocks */
+
+/*
+ * Takes resctrl's own lock, flock(2) on its root: shared to read several things that belong together, exclusive to
+ * change. Polls, without signals, for config.lock_ms at most. One lock at a time; closing or unlocking ends it.
+ */
+int rdt_engine_lock(struct rdt_engine *e, bool exclusive, struct isolat_error *err);
+void rdt_engine_unlock(struct rdt_engine *e);
+
+/* Whether the last call failed because its group or its thread is not there. */
+bool rdt_engine_is_gone(const struct rdt_engine *e);
+
+/* As rdt_caps_read(). The caller frees. */
+int rdt_engine_read_caps(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_error *err);
+
+/* All groups but the default one, ascending by strcmp(). The caller frees each name and the array (NULL if none). */
+int rdt_engine_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
+void rdt_engine_free_list(char **names, size_t n);
+
+/*
+ * Makes the group @group; that it is there already is a failure. Its masks are what the engine gives a new group until
+ * they are written. ISOLAT_NO_FIT when the CLOSIDs (or RMIDs) are used up. The name has to begin with RDT_OWN_PREFIX
+ * and hold no '/', newline or control character: else ISOLAT_USAGE, before anything is tried.
+ */
+int rdt_engine_make(struct rdt_engine *e, const char *group, struct isolat_error *err);
+
+/* Removes it; its threads and CPUs are the default group's then. Same rule for the name. */
+int rdt_engine_remove(struct rdt_engine *e, const char *group, struct isolat_error *err);
+
+/*
+ * The group's schemata. rdt_schemata_print() makes text of it. Writing takes lines as rdt_schemata_print() makes them,
+ * of some or all resources and domains; what is not in them stays. All lines go in one write.
+ * Only isolat's groups and the default one can be written: ISOLAT_USAGE else.
+ */
+int rdt_engine_read_schemata(struct rdt_engine *e, const char *group, struct rdt_schemata *s, struct isolat_error *err);
+int rdt_engine_write_schemata(struct rdt_engine *e, const char *group, const char *text, struct isolat_error *err);
+
+/*
+ * The group's CPUs, as the kernel prints lists: "0-3,8", "" for none. The caller frees. A CPU is in one group: who
+ * writes a list takes CPUs from others, and gives what is no longer in the list to the default group. The default
+ * group's list cannot be written (ISOLAT_USAGE).
+ */
+int rdt_engine_read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
+int rdt_engine_write_cpus(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);
+
+/* The TIDs in a group, ascending; the caller frees (NULL if none). */
+int rdt_engine_read_tasks(struct rdt_engine *e, const char *group, pid_t **tids, size_t *n, struct isolat_error *err);
+
+/* The control group of one thread, "" for the default one; by proc/TID/cpu_resctrl_groups where the kernel has it. */
+int rdt_engine_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+
+/* Moves a thread to @group, isolat's or the default one. One thread, not its process. */
+int rdt_engine_move_task(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
+
+/* What the group's counters read, per L3 domain ascending; NULL and 0 without monitoring. The caller frees. */
+int rdt_engine_read_monitors(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
+			     struct isolat_error *err);
+
+/* The engines' own ways in, for rdt_engine_open() and tests. */
+int rdt_resctrl_open(const struct rdt_engine_config *config, struct rdt_engine **e, struct isolat_error *err);
+int rdt_pqos_open(const char *name, const struct rdt_engine_config *config, struct rdt_engine **e,
+		  struct isolat_error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What isolat changes on a host is a row of steps, each of which gives one object one value: a group "present", a
+ * schemata file its lines, a thread its group. Of every kind of object there is one way to read it and one way to
+ * write it, and the inverse of a step is to write what was read before. A new kind (an affinity, a cgroup's file) is
+ * one more entry in a table: transaction.h does not change for it.
+ */
+#ifndef ISOLAT_STEP_H
+#define ISOLAT_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <isolat/error.h>
+
+struct step_kind {
+	const char *name; /* in the journal and in messages: "group", "schemata", "task" */
+	/*
+	 * The object's value now, in one form only (so that strcmp() compares), which the caller frees; NULL where the
+	 * object is not there: a thread that ended, the file of a group that was removed.
+	 */
+	int (*read)(void *host, const char *object, char **value, struct isolat_error *err);
+	/*
+	 * Gives it the value @to, in one operation on the host. @from is what was read just before. Need not read back:
+	 * who calls does.
+	 */
+	int (*write)(void *host, const char *object, const char *from, const char *to, struct isolat_error *err);
+	/*
+	 * Whether a change that this step made is undone with the object that @kind and @object name, when that is
+	 * removed: the schemata of a group that is isolat's. NULL: never. Undo then leaves it out, whatever it is now.
+	 */
+	bool (*goes_with)(const char *object, const char *kind, const char *other);
+};
+
+struct step {
+	const struct step_kind *kind;
+	const char *object; /* "isolat-db", "1234@567890" (a thread: TID, '@', start time in clock ticks) */
+	const char *to;
+};
+
+#endif
