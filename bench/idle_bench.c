@@ -302,19 +302,20 @@ static void truncate_array(json_t *array, size_t n)
 		json_array_remove(array, n);
 }
 
-/* All cells of one host setting. An emulated guest that hangs is started over, once, and its cells are forgotten. */
+/* All cells of one host setting. An emulated guest that hangs is started over, and its cells are forgotten. */
 static int measure_host(struct bench_vm *b, json_t *cells, json_t *wakes)
 {
 	size_t n_cells = json_array_size(cells), n_wakes = json_array_size(wakes);
 	bool worth_retry;
 	int rc = run_vm(b, cells, wakes, &worth_retry);
 
-	if (!rc || !worth_retry)
-		return rc;
-	progress(b->config, "the guest is lost (%.100s): once more", b->err->reason);
-	truncate_array(cells, n_cells);
-	truncate_array(wakes, n_wakes);
-	return run_vm(b, cells, wakes, &worth_retry);
+	for (int tries = 1; rc && worth_retry && tries < MICROVM_TRIES; tries++) {
+		progress(b->config, "the guest is lost (%.100s): once more", b->err->reason);
+		truncate_array(cells, n_cells);
+		truncate_array(wakes, n_wakes);
+		rc = run_vm(b, cells, wakes, &worth_retry);
+	}
+	return rc;
 }
 
 /* What a program says of its version: the first line. */

@@ -69,7 +69,7 @@ awk '
 	!/^# fine: /  { said = said $0 "\n" }
 ' "$results"
 grep '^ok .*# SKIP' "$results"
-[ "$retried" = 0 ] || echo "$retried VM(s) gave no answer and were started once more"
+[ "$retried" = 0 ] || echo "$retried time(s) a VM gave no answer and was started once more"
 if [ "$what" = sim ]; then
 	echo "the group sim has no tests yet"
 elif [ $((passed + failed + skipped)) = 0 ]; then

@@ -310,7 +310,7 @@ static int run(const struct request *r)
 	bool hung;
 	int status = run_once(&r->config, &hung, &err);
 
-	if (status < 0 && hung && r->retry) {
+	for (int tries = 1; status < 0 && hung && r->retry && tries < MICROVM_TRIES; tries++) {
 		fprintf(stderr, "isolat-microvm: retried: %s: %s\n", err.object, err.reason);
 		status = run_once(&r->config, &hung, &err);
 	}

@@ -350,7 +350,7 @@ static void run_test(const char *line, const char *kernel)
 	console = format_string("%s/logs/%s-%s.console", build_dir(), t.name, kernel);
 	complete_config(&t, kernel, console);
 	rc = run_vm(&t, &outcome, &err);
-	if (rc < 0 && outcome.hung) {
+	for (int tries = 1; rc < 0 && outcome.hung && tries < MICROVM_TRIES; tries++) {
 		printf("# retried: %s\n", err.reason);
 		rc = run_vm(&t, &outcome, &err);
 	}
