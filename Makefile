@@ -7,7 +7,7 @@
 # make modules       the kernel modules for KERNELDIR
 # make install       commands, helpers, man pages; PREFIX and DESTDIR as usual
 # make dkms-install  the guest's modules through DKMS
-# make fuzz          the profile parser under libFuzzer for a minute (needs clang)
+# make fuzz          parsers under libFuzzer, a minute each (needs clang)
 # make style         formatting, SPDX lines, man pages
 # V=1 shows the commands.
 
@@ -173,17 +173,25 @@ bench-check: deps
 	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
-# The profile's parser under libFuzzer, AddressSanitizer and UBSan. What it finds new stays in build; the seeds are kept.
+# Parsers under libFuzzer, AddressSanitizer and UBSan, each for so long. What they find new stays in build; the seeds
+# are kept.
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE
+FUZZ_TARGETS := profile resctrl
 
 fuzz: deps
 	$(Q)command -v clang >/dev/null || { echo 'isolat: make fuzz needs clang: apt-get install clang' >&2; exit 3; }
-	$(Q)mkdir -p $(B)/fuzz/profile
-	$(Q)clang $(FUZZ_FLAGS) -Iinclude -Itools -o $(B)/fuzz/profile-fuzz tests/fuzz/profile.c $(wildcard tools/profile*.c) \
-		$$(pkg-config --cflags --libs libcyaml yaml-0.1)
-	$(Q)$(B)/fuzz/profile-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
-		-artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/profile.dict $(B)/fuzz/profile tests/fuzz/corpus/profile
+	$(Q)$(MAKE) $(FUZZ_TARGETS:%=$(B)/fuzz/%-fuzz)
+	$(Q)for t in $(FUZZ_TARGETS); do mkdir -p $(B)/fuzz/$$t && \
+		$(B)/fuzz/$$t-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
+		-artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/$$t.dict $(B)/fuzz/$$t tests/fuzz/corpus/$$t || exit; done
+
+$(B)/fuzz/profile-fuzz: $(wildcard tools/profile*.c)
+$(B)/fuzz/resctrl-fuzz: $(RDT_SRC)
+$(B)/fuzz/%-fuzz: tests/fuzz/%.c $(wildcard include/isolat/*.h tools/*.h pqos-integration/*.h)
+	$(call say,CLANG,$@)mkdir -p $(@D) && \
+		clang $(FUZZ_FLAGS) -Iinclude -Itools -Ipqos-integration -o $@ $(filter %.c,$^) \
+		$$(pkg-config --cflags --libs libcyaml yaml-0.1 jansson)
 
 style: deps
 	$(Q)tests/style.sh
