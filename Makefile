@@ -143,6 +143,10 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/
 $(B)/tests/unit/test_plan: $(addprefix $(B)/obj/tests/unit/plan_,machines.o check.o check_rdt.o)
 $(B)/tests/unit/test_plan_properties: $(addprefix $(B)/obj/tests/unit/plan_,machines.o random.o check.o check_rdt.o brute.o)
 
+# What tests of transactions share.
+$(patsubst %,$(B)/tests/unit/test_transaction%,_kill _fail _random) $(B)/tests/unit/test_transaction: \
+	$(B)/obj/tests/unit/transaction_store.o
+
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)
 

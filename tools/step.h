@@ -30,6 +30,16 @@ struct step_kind {
 	 * removed: the schemata of a group that is isolat's. NULL: never. Undo then leaves it out, whatever it is now.
 	 */
 	bool (*goes_with)(const char *object, const char *kind, const char *other);
+	/*
+	 * Whether an object that has @value gets another when the object that @kind and @other name is removed: a
+	 * thread in a group. It then has to come back into the group, should the removal be taken back. NULL: never.
+	 */
+	bool (*falls_with)(const char *value, const char *kind, const char *other);
+	/*
+	 * Whether writing @to over @from can have made @now, of hardware that rounds: who was killed between writing
+	 * and reading back has not said what it became. NULL: only @to itself.
+	 */
+	bool (*made)(const char *from, const char *to, const char *now);
 };
 
 struct step {

@@ -15,7 +15,8 @@
  *   as it was read back, or, if it was killed before reading back, as it was asked for: the value before is written
  *   gone                          it counts as undone
  *   anything else                 somebody has changed it since: it is reported, left, and forgotten
- * So taking back can be done any number of times, and needs no record of itself.
+ * So taking back can be done any number of times, and needs no record of itself. An inverse that fails is reported, and
+ * stays on record (a step's as an entry), so that the next undo tries again.
  */
 #ifndef ISOLAT_TRANSACTION_H
 #define ISOLAT_TRANSACTION_H
@@ -32,7 +33,7 @@ struct transaction_config {
 	unsigned int lock_ms;		      /* how long to wait for another isolat, at most */
 	const struct step_kind *const *kinds; /* NULL-terminated: all that a journal may hold */
 	void *host;			      /* for the kinds */
-	/* Called for every inverse that no longer applies, with the reason. May be NULL. */
+	/* Called for every inverse that no longer applies, or that failed, with the reason. May be NULL. */
 	void (*left)(void *data, const char *kind, const char *object, const char *why);
 	void *data;
 };
@@ -43,8 +44,8 @@ struct transaction;
  * Opens the journal, taking the folder's lock (exclusive: one isolat at a time changes a host; shared with @read_only).
  * A wait that ends without it fails with ISOLAT_FAILED and says who holds it (PID and command). Takes back the tail
  * that a dead process left, unless @read_only: *recovered says so (may be NULL). A journal that cannot be understood,
- * or is of another version or another boot, fails with ISOLAT_FAILED (another boot: it is removed, for nothing of it is
- * left).
+ * or is of another version, fails with ISOLAT_FAILED. One of another boot is removed, for nothing of it is left, and
+ * is an empty record; so is, for a reader, one that is not there, or whose folder is not.
  */
 int transaction_open(const struct transaction_config *config, bool read_only, struct transaction **t, bool *recovered,
 		     struct isolat_error *err);
@@ -70,19 +71,26 @@ struct transaction_entry transaction_entry(const struct transaction *t, size_t i
 /*
  * Makes the host as @steps say, in their order, and no more than that: what the record holds and @steps do not is taken
  * back first, in reverse order. A step whose object was asked for the same before, and still reads as it was read back
- * then, is not written; nor is one whose object already has the value: that is not recorded either, it is not ours.
+ * then, is not written; nor is one whose object already has the value: that is not recorded either, it is not ours
+ * (unless it goes with an object that is: all of a group that isolat made is isolat's).
  * *written (may be NULL) counts writes to the host.
  *
  * When a step fails all of this is taken back, and @err is the step's. An object that is gone when its step comes
- * (a thread that ended) is left out.
+ * (a thread that ended) is left out. An object that somebody else has changed since the last commit gets the value
+ * asked for, and its value before stays that before the first change. One step for an object.
+ *
+ * Several runs may come before a commit, each as if those before it were committed; when one fails, all are taken back.
  */
 int transaction_run(struct transaction *t, const struct step *steps, size_t n, size_t *written,
 		    struct isolat_error *err);
 
-/* The steps so far stand; @about (borrowed) goes into the record. */
+/* The steps so far stand; @about (borrowed) goes into the record. What fails to be written is all taken back. */
 int transaction_commit(struct transaction *t, const json_t *about, struct isolat_error *err);
 
-/* Takes back the whole record, and removes the journal. *written counts. What was left is not an error. */
+/*
+ * Takes back the whole record, and removes the journal. *written counts. What was left, since somebody else has changed
+ * it, is not an error. An inverse that failed is: what could not be taken back, and only that, stays on record.
+ */
 int transaction_undo(struct transaction *t, size_t *written, struct isolat_error *err);
 
 /*

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Killed at every point: before, in and after each write to the journal and to the host, each fsync, rename, unlink and
+ * ftruncate. Whoever comes next finds the host, byte for byte, as it was before, or, once it was committed, as it was
+ * to be. How many points there were is printed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "transaction_store.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static char folder[] = "/tmp/isolat-test-XXXXXX", path[64];
+static struct isolat_error err;
+static unsigned int n_left;
+
+struct steps {
+	const char *name, *to;
+};
+
+/* b's mask is what it is made with: nothing to write, but b's. Were it made later it would begin with another. */
+static const struct steps first[] = {
+	{ "a", "present" }, { "b", "present" }, { "b/mask", "+1+2" }, { "a/mask", "f0" },
+	{ "a/bw", "65" },   { "b/bw", "30" },	{ "b/cpus", "4-7" },  { "p0", "x" },
+	{ "p1", "y" },	    { "mb0", "65" },	{ "1@1", "a" },	      { "2@1", "a" },
+	{ "3@1", "b" },	    { "4@1", "b" },	{ "p2", "as ever" },  { 0 },
+};
+
+/* b goes, and with it what is in it; thread 3 goes from it to c, which has room only then. */
+static const struct steps second[] = {
+	{ "a", "present" }, { "a/mask", "0f" },
+	{ "a/bw", "65" },   { "c", "present" },
+	{ "c/mask", "3c" }, { "c/bw", "25" },
+	{ "p0", "x" },	    { "p2", "z" },
+	{ "mb0", "35" },    { "mb1", "41" },
+	{ "1@1", "a" },	    { "2@1", "c" },
+	{ "3@1", "c" },	    { 0 },
+};
+
+static void count_left(void *data, const char *kind, const char *object, const char *why)
+{
+	n_left++;
+}
+
+static struct transaction *open_it(bool *recovered)
+{
+	const struct transaction_config config = {
+		.folder = folder,
+		.name = "apply",
+		.kinds = store_kinds,
+		.host = store,
+		.left = count_left,
+	};
+	struct transaction *t = NULL;
+
+	return transaction_open(&config, false, &t, recovered, &err) ? NULL : t;
+}
+
+static int apply(void *data)
+{
+	const struct steps *given = data;
+	struct transaction *t = open_it(NULL);
+	struct step steps[32];
+	size_t n = 0;
+	int rc;
+
+	for (; given->name; given++)
+		steps[n++] = store_step(given->name, given->to);
+	rc = !t || transaction_run(t, steps, n, NULL, &err) || transaction_commit(t, NULL, &err);
+	transaction_close(t);
+	return rc;
+}
+
+static int undo(void *data)
+{
+	struct transaction *t = open_it(NULL);
+	int rc = !t || transaction_undo(t, NULL, &err);
+
+	transaction_close(t);
+	return rc;
+}
+
+/* Opening is what recovers. Returns how many objects stand on record. */
+static size_t recover(void)
+{
+	struct transaction *t = open_it(NULL);
+	size_t n;
+
+	assert_non_null(t);
+	n = transaction_count(t);
+	transaction_close(t);
+	return n;
+}
+
+static int recover_only(void *data)
+{
+	struct transaction *t = open_it(NULL);
+
+	transaction_close(t);
+	return !t;
+}
+
+static void assert_store(const struct store *wanted)
+{
+	for (size_t i = 0; i < STORE_OBJECTS; i++) {
+		if (strcmp(store->object[i].value, wanted->object[i].value))
+			print_error("%s is '%s', not '%s'\n", wanted->object[i].name, store->object[i].value,
+				    wanted->object[i].value);
+	}
+	assert_memory_equal(store, wanted, sizeof(*store));
+}
+
+static bool has_journal(void)
+{
+	return !access(path, F_OK);
+}
+
+/* What a test goes out from, goes to, and what undoing gives. */
+struct sweep {
+	const char *name;
+	const struct steps *before; /* NULL: nothing */
+	int (*act)(void *);
+	const struct steps *act_on;
+};
+
+static void prepare(const struct sweep *s, struct store *before)
+{
+	store_reset();
+	n_left = 0;
+	unlink(path);
+	if (s->before)
+		assert_int_equal(apply((void *)s->before), 0);
+	*before = *store;
+}
+
+/* Killed while it acts, and (unless @again is 0) again while that is taken back. */
+static bool kill_once(const struct sweep *s, unsigned int k, unsigned int again, bool *done)
+{
+	struct store original, before, after;
+	struct sweep none = { 0 };
+	bool killed;
+
+	prepare(&none, &original);
+	prepare(s, &before);
+	assert_int_equal(s->act((void *)s->act_on), 0);
+	after = *store;
+	assert_memory_not_equal(&before, &after, sizeof(after));
+	prepare(s, &before);
+	killed = store_killed(k, s->act, (void *)s->act_on);
+	if (again)
+		store_killed(again, recover_only, NULL);
+	recover();
+	if (s->act != undo) {
+		bool is_done = !memcmp(store, &after, sizeof(after));
+
+		assert_true(!*done || is_done); /* committed once, committed for good */
+		assert_store(is_done ? &after : &before);
+		*done = is_done;
+		assert_true(!killed || has_journal() == (is_done || s->before));
+	}
+	assert_int_equal(undo(NULL), 0);
+	assert_store(&original);
+	assert_false(has_journal());
+	assert_int_equal(n_left, 0);
+	return killed;
+}
+
+static void sweep(const struct sweep *s)
+{
+	unsigned int k = 0;
+	bool done = false;
+
+	do {
+		k++;
+	} while (kill_once(s, k, 0, &done));
+	assert_true(s->act == undo || done);
+	print_message("%s: killed at each of %u points\n", s->name, k - 1);
+	assert_true(k > 20);
+}
+
+static const struct sweep sweeps[] = {
+	{ "first apply", NULL, apply, first },
+	{ "second apply", first, apply, second },
+	{ "undo of the first", first, undo, NULL },
+	{ "undo of the second", second, undo, NULL },
+};
+
+static void is_killed_in_an_apply(void **state)
+{
+	sweep(&sweeps[0]);
+}
+
+static void is_killed_in_a_second_apply(void **state)
+{
+	sweep(&sweeps[1]);
+}
+
+static void is_killed_in_an_undo(void **state)
+{
+	sweep(&sweeps[2]);
+	sweep(&sweeps[3]);
+}
+
+/* The later an apply was killed the more there is to take back; each step of that is the last once. */
+static void is_killed_while_it_recovers(void **state)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 1; k < 2000; k += 13) {
+		bool done = false, killed = true;
+
+		for (unsigned int again = 1; again < 2000; again++) {
+			killed = kill_once(&sweeps[1], k, again, &done);
+			n++;
+			done = false;
+			if (control->points < again)
+				break;
+		}
+		if (!killed)
+			break;
+	}
+	print_message("recovering: killed at each of %u points\n", n);
+	assert_true(n > 200);
+}
+
+static int make(void **state)
+{
+	store_make();
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/apply.journal", folder);
+	return 0;
+}
+
+static int clean(void **state)
+{
+	char lock[64];
+
+	snprintf(lock, sizeof(lock), "%s/lock", folder);
+	unlink(path);
+	unlink(lock);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_killed_in_an_apply),
+		cmocka_unit_test(is_killed_in_a_second_apply),
+		cmocka_unit_test(is_killed_in_an_undo),
+		cmocka_unit_test(is_killed_while_it_recovers),
+	};
+
+	return cmocka_run_group_tests(tests, make, clean);
+}

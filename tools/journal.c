@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal_parse.h"
+
+#define SUFFIX	   ".journal"
+#define NEW_SUFFIX ".new"
+#define NAME_LIMIT 40
+#define SIZE_LIMIT ((off_t)64 << 20)
+#define BOOT_ID	   "/proc/sys/kernel/random/boot_id"
+
+bool journal_is_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+	size_t length = strlen(name);
+
+	return length && length <= NAME_LIMIT && strspn(name, letters) == length;
+}
+
+static void new_file(const struct journal *j, char name[sizeof(j->file) + sizeof(NEW_SUFFIX)])
+{
+	snprintf(name, sizeof(j->file) + sizeof(NEW_SUFFIX), "%s" NEW_SUFFIX, j->file);
+}
+
+static int fail(const struct journal *j, const char *what, struct isolat_error *err)
+{
+	return isolat_fail(err, ISOLAT_FAILED, what, j->path, "%s",
+			   errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+}
+
+static int no_memory(const struct journal *j, const char *what, struct isolat_error *err)
+{
+	return isolat_fail(err, ISOLAT_FAILED, what, j->path, "out of memory");
+}
+
+/* ---- Reading ---- */
+
+/* What tells this boot of the machine from all others. */
+static int read_boot(char boot[64], struct isolat_error *err)
+{
+	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, boot, 63);
+
+	if (got < 0)
+		isolat_fail(err, ISOLAT_FAILED, "read the boot's id", BOOT_ID, "%s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (got < 0)
+		return -1;
+	boot[got] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
+	return 0;
+}
+
+/* What it says is done with the caller's rights, so nobody else may have had a hand in it. */
+static int check_file(const struct journal *j, off_t *size, struct isolat_error *err)
+{
+	const char *reason = NULL;
+	struct stat st;
+
+	if (fstat(j->fd, &st))
+		return fail(j, "read the journal", err);
+	if (!S_ISREG(st.st_mode))
+		reason = "it is not a regular file";
+	else if (st.st_uid && st.st_uid != geteuid())
+		reason = "it belongs to another user";
+	else if (st.st_mode & (S_IWGRP | S_IWOTH))
+		reason = "others can write it";
+	else if (st.st_size > SIZE_LIMIT)
+		reason = "it is too large";
+	*size = st.st_size;
+	return reason ? isolat_fail(err, ISOLAT_FAILED, "read the journal", j->path, "%s", reason) : 0;
+}
+
+/* Up to @size bytes; returns how many, or -1. */
+static ssize_t read_whole(const struct journal *j, char *text, size_t size, struct isolat_error *err)
+{
+	size_t have = 0;
+
+	while (have < size) {
+		ssize_t got = pread(j->fd, text + have, size - have, (off_t)have);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail(j, "read the journal", err);
+		if (!got)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+/* As journal_parse(). */
+static int load(struct journal *j, struct isolat_error *err)
+{
+	char boot[64], *text;
+	ssize_t size;
+	off_t room = 0;
+	int rc;
+
+	if (check_file(j, &room, err) || read_boot(boot, err))
+		return -1;
+	text = malloc((size_t)room + 1);
+	if (!text)
+		return no_memory(j, "read the journal", err);
+	size = read_whole(j, text, (size_t)room, err);
+	rc = size < 0 ? -1 : journal_parse(j, text, (size_t)size, boot, err);
+	free(text);
+	return rc;
+}
+
+static int open_file(struct journal *j, bool read_only, struct isolat_error *err)
+{
+	int mode = read_only ? O_RDONLY : O_RDWR | O_APPEND;
+
+	/* Non-blocking: a pipe must not hold us up before it is refused. */
+	j->fd = openat(j->folder, j->file, mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return j->fd < 0 && errno != ENOENT ? fail(j, "open the journal", err) : 0;
+}
+
+/* ---- Writing ---- */
+
+static void close_file(struct journal *j)
+{
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = -1;
+	j->record_end = j->end = 0;
+	j->torn = false;
+}
+
+static int take_away(struct journal *j, struct isolat_error *err)
+{
+	if (j->fd >= 0 && unlinkat(j->folder, j->file, 0) && errno != ENOENT)
+		return fail(j, "remove the journal", err);
+	close_file(j);
+	fsync(j->folder);
+	return 0;
+}
+
+/* What a write that was killed before its rename has left. */
+static void take_away_new(const struct journal *j)
+{
+	char name[sizeof(j->file) + sizeof(NEW_SUFFIX)];
+
+	new_file(j, name);
+	unlinkat(j->folder, name, 0);
+}
+
+static int no_room(const struct journal *j, size_t needed, struct isolat_error *err)
+{
+	int why = errno;
+
+	isolat_fail(err, ISOLAT_FAILED, "write the journal", j->path, "%s: %zu bytes were needed", strerror(why),
+		    needed);
+	return why == ENOSPC || why == EDQUOT ? isolat_hint(err, "make room on that file system") : -1;
+}
+
+/* One write, unless the system takes less than all: then what follows says why. */
+static int write_text(const struct journal *j, int fd, const char *text, size_t size, struct isolat_error *err)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = write(fd, text + done, size - done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return no_room(j, size, err);
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+/* Takes the reference. */
+static int append(struct journal *j, json_t *line, struct isolat_error *err)
+{
+	char *text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
+	size_t size = text ? strlen(text) : 0;
+	int rc;
+
+	json_decref(line);
+	if (!text)
+		return no_memory(j, "write the journal", err);
+	text[size++] = '\n';
+	rc = write_text(j, j->fd, text, size, err);
+	free(text);
+	/* Else the next line would continue a torn one. */
+	if (rc && ftruncate(j->fd, j->end))
+		j->torn = true;
+	if (!rc)
+		j->end += (off_t)size;
+	return rc;
+}
+
+static int print_line(FILE *out, const json_t *line)
+{
+	return json_dumpf(line, out, JSON_COMPACT | JSON_SORT_KEYS) || fputc('\n', out) == EOF ? -1 : 0;
+}
+
+static int print_lines(FILE *out, const json_t *head, const json_t *record, const json_t *foot)
+{
+	json_t *entry;
+	size_t i;
+
+	if (print_line(out, head))
+		return -1;
+	json_array_foreach (record, i, entry) {
+		if (print_line(out, entry))
+			return -1;
+	}
+	return print_line(out, foot);
+}
+
+/* The text of a journal without a tail, which the caller frees; NULL without memory. */
+static char *print(const char *boot, json_t *record, json_t *about, size_t *size)
+{
+	json_t *head = json_pack("{s:i, s:s, s:O?}", "isolat-journal", JOURNAL_VERSION, "boot", boot, "about", about);
+	json_t *foot = json_pack("{s:I}", "entries", (json_int_t)json_array_size(record));
+	char *text = NULL;
+	FILE *out = head && foot ? open_memstream(&text, size) : NULL;
+	int rc = out ? print_lines(out, head, record, foot) : -1;
+
+	if (out && fclose(out))
+		rc = -1;
+	json_decref(head);
+	json_decref(foot);
+	if (!rc)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* The new file, whole and on disk, in the old one's place; returns it open. */
+static int put_text(struct journal *j, const char *text, size_t size, struct isolat_error *err)
+{
+	char name[sizeof(j->file) + sizeof(NEW_SUFFIX)];
+	int fd;
+
+	new_file(j, name);
+	take_away_new(j);
+	fd = openat(j->folder, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(j, "write the journal", err);
+	if (write_text(j, fd, text, size, err))
+		goto failed;
+	if (fsync(fd) || renameat(j->folder, name, j->folder, j->file)) {
+		fail(j, "write the journal", err);
+		goto failed;
+	}
+	/* It stands: a machine that goes down before the folder is on disk has another boot, and nothing to take back.
+	 */
+	fsync(j->folder);
+	return fd;
+failed:
+	close(fd);
+	take_away_new(j);
+	return -1;
+}
+
+static int write_new(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
+{
+	size_t size = 0;
+	char boot[64], *text;
+	int fd;
+
+	if (read_boot(boot, err))
+		return -1;
+	text = print(boot, record, about, &size);
+	if (!text)
+		return no_memory(j, "write the journal", err);
+	fd = put_text(j, text, size, err);
+	free(text);
+	if (fd < 0)
+		return -1;
+	close_file(j);
+	j->fd = fd;
+	j->record_end = j->end = (off_t)size;
+	return 0;
+}
+
+int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
+{
+	bool empty = !json_array_size(record);
+
+	if (empty ? take_away(j, err) : write_new(j, record, about, err))
+		return -1;
+	json_incref(record);
+	json_decref(j->record);
+	j->record = record;
+	about = empty ? NULL : json_incref(about);
+	json_decref(j->about);
+	j->about = about;
+	json_array_clear(j->tail);
+	return 0;
+}
+
+int journal_begin(struct journal *j, json_t *step, struct isolat_error *err)
+{
+	if (!step || json_array_append(j->tail, step)) {
+		json_decref(step);
+		return no_memory(j, "write the journal", err);
+	}
+	if (j->fd < 0 && write_new(j, j->record, j->about, err))
+		json_decref(step);
+	else if (!append(j, step, err))
+		return fdatasync(j->fd) ? fail(j, "write the journal", err) : 0;
+	json_array_remove(j->tail, json_array_size(j->tail) - 1);
+	return -1;
+}
+
+/* Not waited for: without it the step is one that was killed before it was read back. */
+int journal_set(struct journal *j, const char *now, struct isolat_error *err)
+{
+	json_t *step = json_array_get(j->tail, json_array_size(j->tail) - 1);
+	json_t *set = now ? json_string(now) : json_null();
+
+	if (!set || json_object_set_new(step, "set", set))
+		return no_memory(j, "write the journal", err);
+	return append(j, json_pack("{s:O}", "set", set), err);
+}
+
+int journal_cut(struct journal *j, struct isolat_error *err)
+{
+	if (j->fd >= 0 && !json_array_size(j->record)) {
+		if (take_away(j, err))
+			return -1;
+	} else if (j->fd >= 0 && (j->end != j->record_end || j->torn)) {
+		if (ftruncate(j->fd, j->record_end))
+			return fail(j, "cut the journal", err);
+		j->end = j->record_end;
+		j->torn = false;
+	}
+	json_array_clear(j->tail);
+	return 0;
+}
+
+/* ---- Opening ---- */
+
+int journal_open(struct journal *j, int folder, const char *folder_name, const char *name, bool read_only,
+		 struct isolat_error *err)
+{
+	int rc;
+
+	*j = (struct journal){ .folder = folder, .fd = -1, .record = json_array(), .tail = json_array() };
+	snprintf(j->file, sizeof(j->file), "%s" SUFFIX, name);
+	snprintf(j->path, sizeof(j->path), "%s/%s", folder_name, j->file);
+	if (!j->record || !j->tail)
+		return no_memory(j, "read the journal", err);
+	if (!read_only)
+		take_away_new(j);
+	if (folder >= 0 && open_file(j, read_only, err))
+		return -1;
+	rc = j->fd < 0 ? 0 : load(j, err);
+	if (rc <= 0)
+		return rc;
+	/* Of another boot. What it says was lost with the kernel that it was said of. */
+	if (!read_only)
+		return take_away(j, err);
+	close_file(j);
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	close_file(j);
+	json_decref(j->about);
+	json_decref(j->record);
+	json_decref(j->tail);
+	j->about = j->record = j->tail = NULL;
+}

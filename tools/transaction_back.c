@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Taking back: the steps of a tail, or the whole record. Both are rows of items that say what an object was before and
+ * what it was made, and both are gone through in reverse; what to do about each is decided by what it is now.
+ *
+ * What goes with an object that an item before it made is put off until that has been dealt with: mostly it is gone
+ * then, and was spared a write that could fail. Where it is not, because the object was not removed, it is taken back
+ * like any other.
+ */
+#include "transaction_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fate {
+	bool stuck; /* the inverse failed */
+	char *now;  /* and this is what it is; NULL: not known */
+};
+
+struct back {
+	struct transaction *t;
+	json_t *items;
+	size_t n, n_stuck, written;
+	struct fate *fate;
+	struct isolat_error first; /* of the first that is stuck */
+};
+
+/* Short, on one line: values can be files. */
+static const char *show(const char *value, char text[64])
+{
+	if (snprintf(text, 64, "%s", value) >= 64)
+		memcpy(text + 60, "...", sizeof("..."));
+	for (char *c = text; *c; c++) {
+		if (*c == '\n')
+			*c = c[1] ? ' ' : '\0';
+	}
+	return text;
+}
+
+static void report(const struct transaction *t, const json_t *item, const char *why)
+{
+	if (t->config.left)
+		t->config.left(t->config.data, transaction_text(item, "kind"), transaction_text(item, "object"), why);
+}
+
+/* ---- One item ---- */
+
+static const char *before(const json_t *item)
+{
+	const char *from = transaction_text(item, "from");
+
+	return from ? from : transaction_text(item, "before");
+}
+
+/* A step that wrote nothing: it says what its object was when another, with which it changes, was to be removed. */
+static bool went_along(const json_t *item)
+{
+	return json_is_null(json_object_get(item, "to"));
+}
+
+static bool is_of(const json_t *a, const json_t *b)
+{
+	return !strcmp(transaction_text(a, "object"), transaction_text(b, "object")) &&
+	       !strcmp(transaction_text(a, "kind"), transaction_text(b, "kind"));
+}
+
+/*
+ * Whether the removal made @now of what changed with it. Until it was begun nothing has happened. What it made of it
+ * was written down if a step came after that for the same object: the value that this found. If none came it can be
+ * anything.
+ */
+static bool removal_made(const struct back *b, size_t i, const char *now)
+{
+	const json_t *item = json_array_get(b->items, i);
+	bool begun = false;
+
+	while (++i < b->n) {
+		const json_t *later = json_array_get(b->items, i);
+
+		if (is_of(item, later))
+			return begun && !strcmp(before(later), now);
+		begun |= transaction_goes_with(b->t, item, later) ||
+			 transaction_falls_with(b->t, item, before(item), later);
+	}
+	return begun;
+}
+
+/* Whether an earlier try to take this back came as far as giving the object what it was noted with. */
+static bool came_back(const struct back *b, size_t i, const char *now)
+{
+	const json_t *item = json_array_get(b->items, i);
+
+	while (i-- > 0) {
+		const json_t *noted = json_array_get(b->items, i);
+
+		if (went_along(noted) && is_of(noted, item))
+			return !strcmp(before(noted), now);
+	}
+	return false;
+}
+
+static bool is_ours(const struct step_kind *kind, const json_t *item, const char *now)
+{
+	const char *set = transaction_text(item, "set"), *to = transaction_text(item, "to");
+
+	if (json_object_get(item, "set"))
+		return set && !strcmp(now, set);
+	return kind->made ? kind->made(before(item), to, now) : !strcmp(now, to);
+}
+
+/* Writes what was before, and sees that it is there again. */
+static int give_back(struct back *b, const struct step_kind *kind, const json_t *item, const char *now, char **after,
+		     struct isolat_error *err)
+{
+	const char *object = transaction_text(item, "object");
+	char is[64], was[64];
+	struct isolat_error why;
+	int rc = kind->write(b->t->config.host, object, now, before(item), err);
+
+	b->written += !rc;
+	if (kind->read(b->t->config.host, object, after, rc ? &why : err))
+		return -1;
+	if (!*after || !strcmp(*after, before(item)))
+		return 0; /* also when writing said it failed: a thread has ended since */
+	return rc ? -1
+		  : isolat_fail(err, ISOLAT_FAILED, "take back", object, "it is '%s' after '%s' was written",
+				show(*after, is), show(before(item), was));
+}
+
+static void stick(struct back *b, size_t i, char *now, const struct isolat_error *err)
+{
+	char why[sizeof(err->what) + sizeof(err->reason) + 2];
+
+	snprintf(why, sizeof(why), "%s: %s", err->what, err->reason);
+	report(b->t, json_array_get(b->items, i), why);
+	b->fate[i] = (struct fate){ .stuck = true, .now = now };
+	if (!b->n_stuck++)
+		b->first = *err;
+}
+
+void transaction_left(const struct transaction *t, const json_t *item, const char *now)
+{
+	const char *set = transaction_text(item, "set");
+	char why[256], is[64], was[64];
+
+	snprintf(why, sizeof(why), "changed since: it is '%s', not '%s'", show(now, is),
+		 show(set ? set : transaction_text(item, "to"), was));
+	report(t, item, why);
+}
+
+static void take_back(struct back *b, size_t i)
+{
+	const json_t *item = json_array_get(b->items, i);
+	const struct step_kind *kind = transaction_kind_of(b->t, item);
+	char *now = NULL, *after = NULL;
+	struct isolat_error err;
+
+	if (kind->read(b->t->config.host, transaction_text(item, "object"), &now, &err)) {
+		stick(b, i, NULL, &err);
+		return;
+	}
+	if (!now || !strcmp(now, before(item)) || (went_along(item) && !removal_made(b, i, now))) {
+		free(now);
+		return;
+	}
+	if (!went_along(item) && !is_ours(kind, item, now)) {
+		if (!came_back(b, i, now))
+			transaction_left(b->t, item, now);
+	} else if (give_back(b, kind, item, now, &after, &err)) {
+		stick(b, i, after, &err);
+		after = NULL;
+	}
+	free(after);
+	free(now);
+}
+
+/* ---- All ---- */
+
+static bool is_put_off(const struct back *b, size_t i)
+{
+	return transaction_owner(b->t, json_array_get(b->items, i), b->items, i) != NO_OWNER;
+}
+
+static int take_all_back(struct back *b, struct transaction *t, json_t *items, struct isolat_error *err)
+{
+	bool *later;
+
+	*b = (struct back){ .t = t, .items = items, .n = json_array_size(items) };
+	b->fate = calloc(b->n + 1, sizeof(*b->fate));
+	later = calloc(b->n + 1, sizeof(*later));
+	if (!b->fate || !later) {
+		free(b->fate);
+		free(later);
+		return isolat_fail(err, ISOLAT_FAILED, "take back", t->journal.path, "out of memory");
+	}
+	for (size_t i = b->n; i-- > 0;) {
+		later[i] = is_put_off(b, i);
+		if (!later[i])
+			take_back(b, i);
+	}
+	for (size_t i = b->n; i-- > 0;) {
+		if (later[i])
+			take_back(b, i);
+	}
+	free(later);
+	return 0;
+}
+
+static void end_back(struct back *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		free(b->fate[i].now);
+	free(b->fate);
+}
+
+/* ---- The tail ---- */
+
+static size_t find(const json_t *record, const json_t *step)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (record, i, entry) {
+		if (is_of(entry, step))
+			return i;
+	}
+	return i;
+}
+
+/* What a step has made of its object, and could not take back, is an entry of the record. */
+static int keep_step(json_t *record, const json_t *step, const char *now, struct isolat_error *err)
+{
+	size_t i = find(record, step);
+	json_t *old = json_array_get(record, i);
+	const char *to = transaction_text(step, "to");
+	json_t *entry;
+	int rc;
+
+	/* One that was to bring its object back to the beginning changes nothing about its entry. */
+	if (!to || json_is_true(json_object_get(step, "retire")))
+		return 0;
+	if (!now)
+		now = transaction_text(step, "set");
+	entry = transaction_entry_new(transaction_text(step, "kind"), transaction_text(step, "object"),
+				      old ? transaction_text(old, "before") : before(step), to, now ? now : to, err);
+	if (!entry)
+		return -1;
+	rc = old ? json_array_set_new(record, i, entry) : json_array_append_new(record, entry);
+	return rc ? isolat_fail(err, ISOLAT_FAILED, "take back", transaction_text(step, "object"), "out of memory") : 0;
+}
+
+static int keep_steps(const struct back *b, struct isolat_error *err)
+{
+	struct journal *j = &b->t->journal;
+	json_t *record = json_copy(j->record);
+	int rc = record ? 0 : isolat_fail(err, ISOLAT_FAILED, "take back", j->path, "out of memory");
+
+	for (size_t i = 0; !rc && i < b->n; i++) {
+		if (b->fate[i].stuck)
+			rc = keep_step(record, json_array_get(b->items, i), b->fate[i].now, err);
+	}
+	if (!rc)
+		rc = journal_replace(j, record, j->about, err);
+	json_decref(record);
+	return rc;
+}
+
+int transaction_roll_back(struct transaction *t, struct isolat_error *err)
+{
+	struct back b;
+	int rc;
+
+	json_decref(t->next);
+	t->next = NULL;
+	if (take_all_back(&b, t, t->journal.tail, err))
+		return -1;
+	rc = b.n_stuck ? keep_steps(&b, err) : journal_cut(&t->journal, err);
+	end_back(&b);
+	return rc;
+}
+
+/* ---- The record ---- */
+
+static int keep_entry(json_t *record, const json_t *entry, const char *now, struct isolat_error *err)
+{
+	json_t *kept =
+		transaction_entry_new(transaction_text(entry, "kind"), transaction_text(entry, "object"), before(entry),
+				      transaction_text(entry, "to"), now ? now : transaction_text(entry, "set"), err);
+
+	if (!kept)
+		return -1;
+	return json_array_append_new(record, kept)
+		       ? isolat_fail(err, ISOLAT_FAILED, "undo", transaction_text(entry, "object"), "out of memory")
+		       : 0;
+}
+
+static int keep_entries(const struct back *b, struct isolat_error *err)
+{
+	struct journal *j = &b->t->journal;
+	json_t *record = json_array();
+	int rc = record ? 0 : isolat_fail(err, ISOLAT_FAILED, "undo", j->path, "out of memory");
+
+	for (size_t i = 0; !rc && i < b->n; i++) {
+		if (b->fate[i].stuck)
+			rc = keep_entry(record, json_array_get(b->items, i), b->fate[i].now, err);
+	}
+	if (!rc)
+		rc = journal_replace(j, record, j->about, err);
+	json_decref(record);
+	return rc;
+}
+
+int transaction_undo(struct transaction *t, size_t *written, struct isolat_error *err)
+{
+	struct back b;
+	int rc;
+
+	if (written)
+		*written = 0;
+	if (transaction_may_write(t, "undo", err) || transaction_roll_back(t, err) ||
+	    take_all_back(&b, t, t->journal.record, err))
+		return -1;
+	if (written)
+		*written = b.written;
+	/* The old record serves as well when this one cannot be written: what is undone is found to be so. */
+	rc = keep_entries(&b, err);
+	if (b.n_stuck) {
+		*err = b.first;
+		isolat_hint(err, "%zu of %zu changes stay on record: mend this and undo again", b.n_stuck, b.n);
+		rc = -1;
+	}
+	end_back(&b);
+	return rc;
+}

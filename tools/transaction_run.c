@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Making the host as a row of steps says: first what the record holds and no step mentions goes back, in the reverse
+ * order of the record, then the steps come, in theirs. What the record is after that is in the order of the steps, the
+ * entries that were kept from before too, for each entry has a step that mentions it: so the record's reverse is right
+ * whatever order the steps of earlier runs had.
+ */
+#include "transaction_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WHAT "run the steps"
+
+struct run {
+	struct transaction *t;
+	const json_t *base; /* the record, as committing what was run before would make it */
+	json_t *mentioned;  /* the steps' objects, by key() */
+	json_t *entries;    /* the record's, likewise */
+	json_t *retired;    /* the record's that no step mentions */
+	json_t *next;
+	size_t written;
+	struct isolat_error *err;
+};
+
+static int no_memory(const struct run *r)
+{
+	return isolat_fail(r->err, ISOLAT_FAILED, WHAT, r->t->journal.path, "out of memory");
+}
+
+/* ---- Who is in the record and in the steps ---- */
+
+static char *key(const char *kind, const char *object)
+{
+	char *text;
+
+	return asprintf(&text, "%s:%s", kind, object) < 0 ? NULL : text;
+}
+
+static json_t *look_up(const json_t *index, const char *kind, const char *object)
+{
+	char *text = key(kind, object);
+	json_t *found = text ? json_object_get(index, text) : NULL;
+
+	free(text);
+	return found;
+}
+
+static int note(const struct run *r, json_t *index, const char *kind, const char *object, json_t *what)
+{
+	char *text = key(kind, object);
+	int rc = text ? json_object_set(index, text, what) : -1;
+
+	free(text);
+	return rc ? isolat_fail(r->err, ISOLAT_FAILED, WHAT, object, "out of memory, or the name is not UTF-8") : 0;
+}
+
+static int note_entries(struct run *r)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (r->base, i, entry) {
+		const char *kind = transaction_text(entry, "kind"), *object = transaction_text(entry, "object");
+
+		if (note(r, r->entries, kind, object, entry))
+			return -1;
+		if (!look_up(r->mentioned, kind, object) && json_array_append(r->retired, entry))
+			return no_memory(r);
+	}
+	return 0;
+}
+
+/* All that can be found wrong about steps is found before the first is done. */
+static int note_steps(struct run *r, const struct step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct step *step = &steps[i];
+
+		if (transaction_kind(r->t, step->kind->name) != step->kind)
+			return isolat_fail(r->err, ISOLAT_USAGE, WHAT, step->object, "what a '%s' is, is not known",
+					   step->kind->name);
+		if (look_up(r->mentioned, step->kind->name, step->object))
+			return isolat_fail(r->err, ISOLAT_USAGE, WHAT, step->object, "there are two steps for this %s",
+					   step->kind->name);
+		if (note(r, r->mentioned, step->kind->name, step->object, json_true()))
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_mentioned(const struct run *r, const json_t *entry)
+{
+	return look_up(r->mentioned, transaction_text(entry, "kind"), transaction_text(entry, "object"));
+}
+
+/* ---- One change ---- */
+
+/* @to NULL: it is not written, but goes with what will be removed. */
+static int begin(struct run *r, const char *kind, const char *object, const char *from, const char *to, bool retire)
+{
+	json_error_t why;
+	json_t *step = json_pack_ex(&why, 0, "{s:s, s:s, s:s, s:s?, s:b}", "kind", kind, "object", object, "from", from,
+				    "to", to, "retire", (int)retire);
+
+	if (!step)
+		return isolat_fail(r->err, ISOLAT_FAILED, "write the journal", object, "%s", why.text);
+	return journal_begin(&r->t->journal, step, r->err);
+}
+
+/*
+ * Writes, and reads back. What a write that failed has left is read too: it is no less ours. *set is NULL when the
+ * object is gone, and that is no failure.
+ */
+static int change(struct run *r, const struct step_kind *kind, const char *object, const char *from, const char *to,
+		  bool retire, char **set)
+{
+	struct isolat_error why;
+	int failed;
+
+	*set = NULL;
+	if (begin(r, kind->name, object, from, to, retire))
+		return -1;
+	failed = kind->write(r->t->config.host, object, from, to, r->err);
+	r->written += !failed;
+	if (kind->read(r->t->config.host, object, set, failed ? &why : r->err))
+		return -1;
+	if (journal_set(&r->t->journal, *set, failed ? &why : r->err))
+		return -1;
+	return failed && *set ? -1 : 0;
+}
+
+/* ---- What is no longer asked for ---- */
+
+static int retire(struct run *r, const json_t *entry)
+{
+	const struct step_kind *kind = transaction_kind_of(r->t, entry);
+	const char *object = transaction_text(entry, "object"), *before = transaction_text(entry, "before");
+	char *now = NULL, *set = NULL;
+	int rc = kind->read(r->t->config.host, object, &now, r->err);
+
+	if (!rc && now && strcmp(now, before)) {
+		if (!strcmp(now, transaction_text(entry, "set")))
+			rc = change(r, kind, object, now, before, true, &set);
+		else
+			transaction_left(r->t, entry, now);
+	}
+	free(set);
+	free(now);
+	return rc;
+}
+
+/* What changes with an object that is about to be removed comes back with it, should this be taken back: as it is now.
+ */
+static int note_value(struct run *r, const json_t *entry)
+{
+	const struct step_kind *kind = transaction_kind_of(r->t, entry);
+	const char *object = transaction_text(entry, "object");
+	char *now = NULL;
+	int rc = kind->read(r->t->config.host, object, &now, r->err);
+
+	if (!rc && now)
+		rc = begin(r, kind->name, object, now, NULL, true);
+	free(now);
+	return rc;
+}
+
+static bool goes_with_retired(const struct run *r, size_t i)
+{
+	const json_t *record = r->base;
+	size_t owner = transaction_owner(r->t, json_array_get(record, i), record, i);
+
+	return owner != NO_OWNER && !is_mentioned(r, json_array_get(record, owner));
+}
+
+/* One that a step gives another value. All others of its kind are retired before what they fall with, for they came
+ * after. */
+static bool falls_with_retired(const struct run *r, const json_t *entry)
+{
+	json_t *owner;
+	size_t i;
+
+	json_array_foreach (r->retired, i, owner) {
+		if (transaction_falls_with(r->t, entry, transaction_text(entry, "set"), owner))
+			return true;
+	}
+	return false;
+}
+
+/* On the way back through the record. */
+static int retire_or_note(struct run *r, const json_t *entry, size_t i)
+{
+	if (goes_with_retired(r, i))
+		return note_value(r, entry);
+	if (!is_mentioned(r, entry))
+		return retire(r, entry);
+	return falls_with_retired(r, entry) ? note_value(r, entry) : 0;
+}
+
+static int retire_all(struct run *r)
+{
+	const json_t *record = r->base;
+	size_t n = json_array_size(record);
+
+	for (size_t i = n; i-- > 0;) {
+		if (retire_or_note(r, json_array_get(record, i), i))
+			return -1;
+	}
+	/* What was to go and is still there is retired like any other. */
+	for (size_t i = n; i-- > 0;) {
+		const json_t *entry = json_array_get(record, i);
+
+		if (!is_mentioned(r, entry) && goes_with_retired(r, i) && retire(r, entry))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- The steps ---- */
+
+/*
+ * An object that is as it was before all this, and was asked to be so, is not ours and not recorded; but within what
+ * isolat made everything is: the schemata of its own group, that happened to be right when the group was made.
+ */
+static int record(struct run *r, const struct step *step, const char *before, const char *set)
+{
+	json_t *entry = transaction_entry_new(step->kind->name, step->object, before, step->to, set, r->err);
+
+	if (!entry)
+		return -1;
+	if (!strcmp(before, step->to) && !strcmp(before, set) &&
+	    transaction_owner(r->t, entry, r->next, json_array_size(r->next)) == NO_OWNER) {
+		json_decref(entry);
+		return 0;
+	}
+	return json_array_append_new(r->next, entry) ? no_memory(r) : 0;
+}
+
+static int change_and_record(struct run *r, const struct step *step, const json_t *entry, const char *now)
+{
+	char *set;
+	int rc = change(r, step->kind, step->object, now, step->to, false, &set);
+
+	if (!rc && set)
+		rc = record(r, step, entry ? transaction_text(entry, "before") : now, set);
+	free(set);
+	return rc;
+}
+
+static int run_step(struct run *r, const struct step *step)
+{
+	const json_t *entry = look_up(r->entries, step->kind->name, step->object);
+	char *now = NULL;
+	bool ours, asked;
+	int rc;
+
+	if (step->kind->read(r->t->config.host, step->object, &now, r->err))
+		return -1;
+	if (!now)
+		return 0;
+	ours = entry && !strcmp(now, transaction_text(entry, "set"));
+	asked = ours && !strcmp(step->to, transaction_text(entry, "to"));
+	if (asked || !strcmp(now, step->to))
+		rc = record(r, step, ours ? transaction_text(entry, "before") : now, now);
+	else
+		rc = change_and_record(r, step, entry, now);
+	free(now);
+	return rc;
+}
+
+/* ---- All of it ---- */
+
+static int run_all(struct run *r, const struct step *steps, size_t n)
+{
+	if (!r->mentioned || !r->entries || !r->retired || !r->next)
+		return no_memory(r);
+	if (note_steps(r, steps, n) || note_entries(r) || retire_all(r))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (run_step(r, &steps[i]))
+			return -1;
+	}
+	return 0;
+}
+
+int transaction_run(struct transaction *t, const struct step *steps, size_t n, size_t *written,
+		    struct isolat_error *err)
+{
+	struct run r = { .t = t, .base = t->next ? t->next : t->journal.record, .err = err };
+	struct isolat_error ignored;
+	int rc;
+
+	if (written)
+		*written = 0;
+	if (transaction_may_write(t, WHAT, err))
+		return -1;
+	r.mentioned = json_object();
+	r.entries = json_object();
+	r.retired = json_array();
+	r.next = json_array();
+	rc = run_all(&r, steps, n);
+	json_decref(r.mentioned);
+	json_decref(r.entries);
+	json_decref(r.retired);
+	if (written)
+		*written = r.written;
+	json_decref(t->next);
+	t->next = rc ? NULL : r.next;
+	if (!rc)
+		return 0;
+	json_decref(r.next);
+	(void)transaction_roll_back(t, &ignored);
+	return -1;
+}
