@@ -146,6 +146,9 @@ $(B)/tests/unit/test_plan_properties: $(addprefix $(B)/obj/tests/unit/plan_,mach
 # What tests of transactions share.
 $(patsubst %,$(B)/tests/unit/test_transaction%,_kill _fail _random) $(B)/tests/unit/test_transaction: \
 	$(B)/obj/tests/unit/transaction_store.o
+# An RDT engine in memory, and made-up folders of the kernel.
+$(B)/tests/unit/test_step_rdt: $(addprefix $(B)/obj/tests/unit/fake_,engine.o tree.o)
+$(B)/tests/unit/test_vm_find $(B)/tests/unit/test_step_cgroup: $(B)/obj/tests/unit/fake_tree.o
 
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)

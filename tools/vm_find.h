@@ -6,6 +6,7 @@
 #ifndef ISOLAT_VM_FIND_H
 #define ISOLAT_VM_FIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -41,6 +42,21 @@ struct vm_roots {
  */
 int vm_find_threads(const struct vm_roots *roots, const char *vm, const struct profile_match *match,
 		    struct vm_threads *threads, struct isolat_error *err);
+
+/* One of several VMs. */
+struct vm_search {
+	const char *vm;
+	const struct profile_match *match;
+	struct vm_threads threads; /* if found; the caller frees */
+	bool found;
+	struct isolat_error err; /* if not found, as vm_find_threads() fills it */
+};
+
+/*
+ * As vm_find_threads(), for several VMs with one look at the host's processes, which is what takes the time. A VM that
+ * is not found is no failure of the whole.
+ */
+int vm_find_all(const struct vm_roots *roots, struct vm_search *searches, size_t n, struct isolat_error *err);
 
 void vm_threads_free(struct vm_threads *threads);
 

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The kinds of steps that change cgroups: on made-up folders, where write() does what the kernel's files would; and
+ * with the argument "real" on the machine's own cgroups, which a VM test does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "fake_tree.h"
+#include "proc_task.h"
+#include "step_cgroup.h"
+#include "step_rdt.h"
+
+static char proc[300], cgroup[300];
+static struct vm_roots roots;
+static struct step_host host;
+static struct isolat_error err;
+
+/* ---- The kernel's side of the files ---- */
+
+static struct {
+	bool on;
+	bool no_partition; /* partitions are invalid */
+	int error;	   /* what writing fails with, once */
+	char log[4096];	   /* "isolat/web/cpuset.cpus 2-3\n" */
+} kernel;
+
+static void set_file(int fd, const char *text)
+{
+	char path[64];
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_true(file >= 0);
+	assert_int_equal(syscall(SYS_write, file, text, strlen(text)), strlen(text));
+	close(file);
+}
+
+static void take_effect(int fd, const char *path, const char *text)
+{
+	const char *file = strrchr(path, '/') + 1;
+	char other[PATH_MAX], line[PATH_MAX];
+
+	if (!strcmp(file, "cgroup.subtree_control")) {
+		set_file(fd, *text == '+' ? "cpu cpuset memory\n" : "cpu memory\n");
+	} else if (!strcmp(file, "cpuset.cpus.partition") && !strncmp(text, "isolated", 8) && kernel.no_partition) {
+		set_file(fd, "isolated invalid (Parent is not a partition root)\n");
+	} else if (!strcmp(file, "cgroup.procs")) {
+		snprintf(other, sizeof(other), "proc/%d/cgroup", atoi(text));
+		snprintf(line, sizeof(line), "1:name=systemd:/x\n0::%.*s\n",
+			 file - 1 == path ? 1 : (int)(file - 1 - path), path);
+		tree_put(other, line);
+	} else {
+		set_file(fd, text);
+	}
+}
+
+/* In place of libc's. */
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+	char link[64], path[PATH_MAX] = "", text[1024];
+	const char *below;
+	size_t used = strlen(kernel.log);
+
+	if (!kernel.on)
+		return syscall(SYS_write, fd, bytes, size);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
+	assert_memory_equal(path, cgroup, strlen(cgroup));
+	below = path + strlen(cgroup);
+	snprintf(text, sizeof(text), "%.*s", (int)size, (const char *)bytes);
+	if (kernel.error) {
+		errno = kernel.error;
+		kernel.error = 0;
+		return -1;
+	}
+	snprintf(kernel.log + used, sizeof(kernel.log) - used, "%s %s", below + 1, text);
+	kernel.on = false;
+	take_effect(fd, below, text);
+	kernel.on = true;
+	return (ssize_t)size;
+}
+
+/* ---- What tests say ---- */
+
+static void put_hierarchy(void)
+{
+	tree_put("cgroup/cgroup.controllers", "cpu cpuset memory\n");
+	tree_put("cgroup/cgroup.subtree_control", "cpu memory\n");
+	tree_put("cgroup/cgroup.procs", "1\n");
+	tree_put("cgroup/isolat/cgroup.subtree_control", "\n");
+	tree_put("cgroup/isolat/web/cpuset.cpus", "\n");
+	tree_put("cgroup/isolat/web/cpuset.mems", "\n");
+	tree_put("cgroup/isolat/web/cpuset.cpus.partition", "member\n");
+	tree_put("cgroup/isolat/web/memory.max", "max\n");
+	tree_put("cgroup/isolat/web/cgroup.procs", "");
+	tree_put("cgroup/system.slice/cpuset.cpus", "0-3\n");
+	tree_put("cgroup/system.slice/cgroup.procs", "");
+}
+
+static int make_host(void **state)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	if (tree_make(state))
+		return -1;
+	snprintf(proc, sizeof(proc), "%s/proc", tree_root);
+	snprintf(cgroup, sizeof(cgroup), "%s/cgroup", tree_root);
+	roots = (struct vm_roots){ .proc = proc, .cgroup = cgroup };
+	host = (struct step_host){ .roots = &roots };
+	tree_put("proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
+	put_hierarchy();
+	return 0;
+}
+
+static int drop_host(void **state)
+{
+	kernel.on = false;
+	step_host_forget(&host);
+	return tree_remove(state);
+}
+
+static void expect(const struct step_kind *kind, const char *object, const char *value)
+{
+	char *now;
+
+	if (kind->read(&host, object, &now, &err))
+		fail_msg("read %s %s: %s: %s", kind->name, object, err.what, err.reason);
+	if (value)
+		assert_string_equal(now ? now : "gone", value);
+	else
+		assert_null(now);
+	free(now);
+}
+
+static int write_to(const struct step_kind *kind, const char *object, const char *to)
+{
+	char *now;
+	int rc;
+
+	assert_int_equal(kind->read(&host, object, &now, &err), 0);
+	assert_non_null(now);
+	kernel.on = host.roots;
+	rc = kind->write(&host, object, now, to, &err);
+	kernel.on = false;
+	free(now);
+	return rc;
+}
+
+static void expect_done(const struct step_kind *kind, const char *object, const char *to)
+{
+	if (write_to(kind, object, to))
+		fail_msg("write %s %s: %s: %s", kind->name, object, err.what, err.reason);
+	expect(kind, object, to);
+}
+
+static void expect_refused(const struct step_kind *kind, const char *object, const char *from, const char *to)
+{
+	kernel.on = true;
+	if (!kind->write(&host, object, from, to, &err))
+		fail_msg("%s '%s' was written", kind->name, object);
+	kernel.on = false;
+	assert_int_equal(err.code, ISOLAT_USAGE);
+	assert_string_equal(kernel.log, "");
+}
+
+static void expect_log(const char *log)
+{
+	assert_string_equal(kernel.log, log);
+}
+
+/* ---- cgroup ---- */
+
+static void test_cgroup(void **state)
+{
+	expect(&step_cgroup, "isolat/db", STEP_ABSENT);
+	expect_done(&step_cgroup, "isolat/db", STEP_PRESENT);
+	expect_done(&step_cgroup, "isolat/db/a", STEP_PRESENT);
+	assert_int_equal(write_to(&step_cgroup, "isolat/db", STEP_ABSENT), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+	expect_done(&step_cgroup, "isolat/db/a", STEP_ABSENT);
+	expect_done(&step_cgroup, "isolat/db", STEP_ABSENT);
+	expect(&step_cgroup, "isolat/no/where", STEP_ABSENT);
+	assert_int_equal(write_to(&step_cgroup, "isolat/no/where", STEP_PRESENT), -1);
+	expect(&step_cgroup, "", STEP_PRESENT);
+	tree_drop("cgroup/isolat");
+	expect_done(&step_cgroup, "isolat", STEP_PRESENT);
+	/* What somebody has made since is not taken for ours. */
+	assert_int_equal(step_cgroup.write(&host, "isolat", STEP_ABSENT, STEP_PRESENT, &err), -1);
+	assert_string_equal(err.reason, strerror(EEXIST));
+}
+
+static void test_cgroup_refused(void **state)
+{
+	static const char *const bad[] = { "",		"web",		"isolatx",
+					   "isolatx/a", "system.slice", "isolat/../x",
+					   "isolat/..", "./isolat/a",	"isolat//a",
+					   "/isolat/a", "isolat/a/",	".." };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		expect_refused(&step_cgroup, bad[i], STEP_ABSENT, STEP_PRESENT);
+		expect_refused(&step_cgroup, bad[i], STEP_PRESENT, STEP_ABSENT);
+	}
+	expect_refused(&step_cgroup, "isolat/db", STEP_ABSENT, "here");
+	expect(&step_cgroup, "system.slice", STEP_PRESENT);
+	expect(&step_cgroup, "isolat/db", STEP_ABSENT);
+}
+
+static void test_links(void **state)
+{
+	char *text;
+
+	tree_put_folder("out/in");
+	tree_put("out/file", "7\n");
+	assert_int_equal(symlink("../../out", tree_path("cgroup/isolat/link")), 0);
+	assert_int_equal(symlink("../../../out/file", tree_path("cgroup/isolat/web/cpuset.link")), 0);
+	assert_int_equal(step_cgroup.write(&host, "isolat/link/in", STEP_PRESENT, STEP_ABSENT, &err), -1);
+	assert_int_equal(step_cgroup.write(&host, "isolat/link/x", STEP_ABSENT, STEP_PRESENT, &err), -1);
+	assert_int_equal(step_cgroup_file.write(&host, "isolat/web/cpuset.link", "", "1", &err), -1);
+	assert_int_equal(access(tree_path("out/in"), F_OK), 0);
+	assert_int_equal(access(tree_path("out/x"), F_OK), -1);
+	text = tree_read("out/file");
+	assert_string_equal(text, "7\n");
+	free(text);
+}
+
+/* ---- cgroup-file ---- */
+
+static void test_file(void **state)
+{
+	expect(&step_cgroup_file, "isolat/web/cpuset.cpus", "");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus", "2-3,8");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.mems", "1");
+	/* No byte would be no write: it takes a newline. */
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus", "");
+	expect_log("isolat/web/cpuset.cpus 2-3,8\nisolat/web/cpuset.mems 1\nisolat/web/cpuset.cpus \n");
+	expect(&step_cgroup_file, "isolat/web/cpuset.none", NULL);
+	expect(&step_cgroup_file, "isolat/none/cpuset.cpus", NULL);
+}
+
+static void test_file_subtree_control(void **state)
+{
+	expect(&step_cgroup_file, "cgroup.subtree_control", "");
+	expect_done(&step_cgroup_file, "cgroup.subtree_control", "cpuset");
+	expect_done(&step_cgroup_file, "isolat/cgroup.subtree_control", "cpuset");
+	/* It would take system.slice its CPUs. */
+	assert_int_equal(step_cgroup_file.write(&host, "cgroup.subtree_control", "cpuset", "", &err), -1);
+	assert_non_null(strstr(err.reason, "system.slice"));
+	tree_put("cgroup/system.slice/cpuset.cpus", "\n");
+	expect_done(&step_cgroup_file, "cgroup.subtree_control", "");
+	expect_log("cgroup.subtree_control +cpuset\nisolat/cgroup.subtree_control +cpuset\n"
+		   "cgroup.subtree_control -cpuset\n");
+	tree_put("cgroup/cgroup.subtree_control", "cpu cpusets xcpuset\n");
+	expect(&step_cgroup_file, "cgroup.subtree_control", "");
+	tree_put("cgroup/cgroup.subtree_control", "cpuset\n");
+	expect(&step_cgroup_file, "cgroup.subtree_control", "cpuset");
+}
+
+static void test_file_refused(void **state)
+{
+	static const char *const bad[] = { "cpuset.cpus",
+					   "isolat/web/memory.max",
+					   "isolat/web/cgroup.procs",
+					   "isolat/web/cgroup.subtree_control",
+					   "system.slice/cgroup.subtree_control",
+					   "system.slice/cpuset.cpus",
+					   "isolat/../system.slice/cpuset.cpus",
+					   "isolatx/cpuset.cpus",
+					   "isolat/web/xcpuset.cpus",
+					   "isolat/web/",
+					   "" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect_refused(&step_cgroup_file, bad[i], "x", "0-1");
+	expect_refused(&step_cgroup_file, "cgroup.subtree_control", "", "memory");
+	expect_refused(&step_cgroup_file, "cgroup.subtree_control", "", "+cpuset");
+	expect(&step_cgroup_file, "system.slice/cpuset.cpus", "0-3");
+}
+
+static void test_file_fails(void **state)
+{
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus", "1"), -1);
+	assert_string_equal(err.reason, strerror(EBUSY));
+	assert_string_equal(err.object, "isolat/web/cpuset.cpus");
+	kernel.error = EPERM;
+	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus", "1"), -1);
+	assert_string_equal(err.reason, strerror(EPERM));
+	expect(&step_cgroup_file, "isolat/web/cpuset.cpus", "");
+}
+
+static void test_partition(void **state)
+{
+	const char *object = "isolat/web/cpuset.cpus.partition";
+
+	expect_done(&step_cgroup_file, object, "isolated");
+	expect_done(&step_cgroup_file, object, "member");
+	kernel.no_partition = true;
+	assert_int_equal(write_to(&step_cgroup_file, object, "isolated"), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+	assert_non_null(strstr(err.reason, "Parent is not a partition root"));
+	expect(&step_cgroup_file, object, "member");
+	expect_log("isolat/web/cpuset.cpus.partition isolated\nisolat/web/cpuset.cpus.partition member\n"
+		   "isolat/web/cpuset.cpus.partition isolated\nisolat/web/cpuset.cpus.partition member\n");
+	/* One that was invalid before can be put back to that. */
+	kernel.log[0] = '\0';
+	expect_done(&step_cgroup_file, object, "isolated invalid (Parent is not a partition root)");
+	expect_log("isolat/web/cpuset.cpus.partition isolated\n");
+}
+
+static void test_goes_with(void **state)
+{
+	bool (*goes)(const char *, const char *, const char *) = step_cgroup_file.goes_with;
+
+	assert_true(goes("isolat/web/cpuset.cpus", "cgroup", "isolat/web"));
+	assert_true(goes("isolat/web/cpuset.cpus", "cgroup", "isolat"));
+	assert_false(goes("isolat/web/cpuset.cpus", "cgroup", "isolat/we"));
+	assert_false(goes("isolat/web/cpuset.cpus", "group", "isolat/web"));
+	assert_false(goes("cgroup.subtree_control", "cgroup", "isolat"));
+	assert_false(goes("cgroup.subtree_control", "cgroup", ""));
+	assert_false(goes("system.slice/cpuset.cpus", "cgroup", "system.slice"));
+	assert_null(step_cgroup.goes_with);
+	assert_null(step_cgroup_task.goes_with);
+}
+
+/* ---- cgroup-task ---- */
+
+static void put_process(pid_t pid, unsigned long long start, const char *lines)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "proc/%d/cgroup", (int)pid);
+	tree_put(path, lines);
+	snprintf(path, sizeof(path), "proc/%d", (int)pid);
+	tree_put_stat(path, &(struct tree_task){ .tid = pid, .parent = 1, .name = "qemu", .start = start });
+}
+
+static void test_process(void **state)
+{
+	put_process(12, 500, "3:cpuset:/v1\n1:name=systemd:/a\n0::/system.slice\n");
+	expect(&step_cgroup_task, "12@500", "system.slice");
+	expect_done(&step_cgroup_task, "12@500", "isolat/web");
+	expect_done(&step_cgroup_task, "12@500", "system.slice");
+	expect_done(&step_cgroup_task, "12@500", "isolat/web");
+	expect_done(&step_cgroup_task, "12@500", "");
+	expect_log("isolat/web/cgroup.procs 12\nsystem.slice/cgroup.procs 12\nisolat/web/cgroup.procs 12\n"
+		   "cgroup.procs 12\n");
+}
+
+static void test_process_refused(void **state)
+{
+	put_process(12, 500, "0::/system.slice\n");
+	expect_refused(&step_cgroup_task, "12@500", "system.slice", "user.slice");
+	expect_refused(&step_cgroup_task, "12@500", "system.slice", "");
+	expect_refused(&step_cgroup_task, "12@500", "system.slice", "isolat/../user.slice");
+	expect_refused(&step_cgroup_task, "12@500", "isolat/web", "../user.slice");
+	assert_int_equal(step_cgroup_task.write(&host, "12", "", "isolat/web", &err), -1);
+	assert_int_equal(write_to(&step_cgroup_task, "12@500", "isolat/none"), -1);
+	assert_string_equal(err.reason, strerror(ENOENT));
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_task, "12@500", "isolat/web"), -1);
+	assert_string_equal(err.reason, strerror(EBUSY));
+	expect(&step_cgroup_task, "12@500", "system.slice");
+}
+
+static void test_process_gone(void **state)
+{
+	expect(&step_cgroup_task, "12@500", NULL);
+	put_process(12, 900, "0::/system.slice\n");
+	expect(&step_cgroup_task, "12@500", NULL);
+	kernel.on = true;
+	assert_int_equal(step_cgroup_task.write(&host, "12@500", "system.slice", "isolat/web", &err), 0);
+	kernel.on = false;
+	expect_log("");
+	/* It ends while it is moved. */
+	kernel.error = ESRCH;
+	assert_int_equal(write_to(&step_cgroup_task, "12@900", "isolat/web"), 0);
+	tree_put_stat("proc/12", &(struct tree_task){ .tid = 12, .name = "q", .state = 'Z', .start = 900 });
+	expect(&step_cgroup_task, "12@900", NULL);
+}
+
+/* ---- Machines without cpusets in version 2 ---- */
+
+static void expect_unsupported(const char *reason)
+{
+	static const struct step_kind *const kinds[] = { &step_cgroup, &step_cgroup_file, &step_cgroup_task };
+	static const char *const objects[] = { "isolat/web", "isolat/web/cpuset.cpus", "12@500" };
+	static const char *const values[] = { STEP_ABSENT, "0", "isolat/web" };
+	char *value;
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(kinds[i]->read(&host, objects[i], &value, &err), -1);
+		assert_int_equal(err.code, ISOLAT_UNSUPPORTED);
+		assert_non_null(strstr(err.reason, reason));
+		kernel.on = true;
+		assert_int_equal(kinds[i]->write(&host, objects[i], "", values[i], &err), -1);
+		kernel.on = false;
+		assert_int_equal(err.code, ISOLAT_UNSUPPORTED);
+	}
+	expect_log("");
+	assert_int_equal(access(tree_path("cgroup/isolat/web"), F_OK), 0);
+}
+
+static void test_unsupported(void **state)
+{
+	put_process(12, 500, "0::/\n");
+	tree_put("cgroup/cgroup.controllers", "cpu memory cpusets\n");
+	expect_unsupported("do not have the cpuset controller");
+	tree_put("proc/mounts", "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
+				"cgroup /sys/fs/cgroup/cpuset cgroup rw,relatime,cpuset 0 0\n");
+	expect_unsupported("version 1 has the cpuset controller, at /sys/fs/cgroup/cpuset");
+	assert_true(err.hint[0]);
+	tree_drop("cgroup/cgroup.controllers");
+	expect_unsupported("version 1 has the cpuset controller");
+	tree_drop("proc/mounts");
+	expect_unsupported("cgroup version 2 is not mounted here");
+	/* It is seen when it is right. */
+	put_hierarchy();
+	expect(&step_cgroup, "isolat/web", STEP_PRESENT);
+}
+
+/* ---- The machine's own ---- */
+
+static pid_t start_child(char *object, size_t size)
+{
+	pid_t pid = fork();
+	struct proc_task task;
+	char path[64];
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	assert_int_equal(proc_task_read(AT_FDCWD, path, &task), 0);
+	snprintf(object, size, "%d@%llu", (int)pid, task.start);
+	return pid;
+}
+
+static char *value_of(const struct step_kind *kind, const char *object)
+{
+	char *value;
+
+	assert_int_equal(kind->read(&host, object, &value, &err), 0);
+	assert_non_null(value);
+	return value;
+}
+
+static void test_real(void **state)
+{
+	char child[64], *subtree, *home;
+	pid_t pid;
+
+	host = (struct step_host){ 0 };
+	subtree = value_of(&step_cgroup_file, "cgroup.subtree_control");
+	if (!*subtree)
+		expect_done(&step_cgroup_file, "cgroup.subtree_control", "cpuset");
+	expect(&step_cgroup, "isolat", STEP_ABSENT);
+	expect_done(&step_cgroup, "isolat", STEP_PRESENT);
+	expect_done(&step_cgroup_file, "isolat/cgroup.subtree_control", "cpuset");
+	expect_done(&step_cgroup, "isolat/web", STEP_PRESENT);
+	expect_done(&step_cgroup_file, "isolat/cpuset.cpus", "1");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.mems", "0");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.mems", "");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus", "1");
+	/* Its parent is no partition, so that on 6.1 it cannot be one, and on later kernels has no CPU to be one with.
+	 */
+	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "isolated"), -1);
+	print_message("%s: %s\n", err.what, err.reason);
+	expect(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "member");
+	expect_done(&step_cgroup_file, "isolat/cpuset.cpus.partition", "root");
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "isolated");
+	pid = start_child(child, sizeof(child));
+	home = value_of(&step_cgroup_task, child);
+	expect_done(&step_cgroup_task, child, "isolat/web");
+	assert_int_equal(write_to(&step_cgroup, "isolat/web", STEP_ABSENT), -1);
+	assert_string_equal(err.reason, strerror(EBUSY));
+	expect_done(&step_cgroup_task, child, home);
+	/* Killed: it is a zombie, then nothing. */
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	expect(&step_cgroup_task, child, NULL);
+	waitpid(pid, NULL, 0);
+	expect(&step_cgroup_task, child, NULL);
+	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "member");
+	expect_done(&step_cgroup, "isolat/web", STEP_ABSENT);
+	expect(&step_cgroup_file, "isolat/web/cpuset.cpus", NULL);
+	expect_done(&step_cgroup_file, "isolat/cpuset.cpus.partition", "member");
+	expect_done(&step_cgroup, "isolat", STEP_ABSENT);
+	expect_done(&step_cgroup_file, "cgroup.subtree_control", subtree);
+	free(subtree);
+	free(home);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_host, drop_host)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_cgroup),
+		TEST(test_cgroup_refused),
+		TEST(test_links),
+		TEST(test_file),
+		TEST(test_file_subtree_control),
+		TEST(test_file_refused),
+		TEST(test_file_fails),
+		TEST(test_partition),
+		TEST(test_goes_with),
+		TEST(test_process),
+		TEST(test_process_refused),
+		TEST(test_process_gone),
+		TEST(test_unsupported),
+	};
+	const struct CMUnitTest real[] = { cmocka_unit_test(test_real) };
+
+	if (argc > 1 && !strcmp(argv[1], "real"))
+		return cmocka_run_group_tests_name("step_cgroup real", real, NULL, NULL);
+	return cmocka_run_group_tests_name("step_cgroup", tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "step_rdt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc_task.h"
+#include "step_tasks.h"
+
+static int no_memory(const char *what, const char *object, struct isolat_error *err)
+{
+	return isolat_fail(err, ISOLAT_FAILED, what, object, "out of memory");
+}
+
+/* A failed read: the object has no value if it is gone. */
+static int gone_or_failed(const struct step_host *host, char **value)
+{
+	*value = NULL;
+	return rdt_engine_is_gone(host->engine) ? 0 : -1;
+}
+
+/* The settings of a group of isolat's go with the group; the default group stays. */
+static bool goes_with_group(const char *object, const char *kind, const char *other)
+{
+	return !strcmp(kind, step_group.name) && !strcmp(object, other) &&
+	       !strncmp(object, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX));
+}
+
+/* ---- group ---- */
+
+static int read_group(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	bool present = false;
+	char **names;
+	size_t n;
+
+	if (rdt_engine_list(host->engine, &names, &n, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		present |= !strcmp(names[i], object);
+	rdt_engine_free_list(names, n);
+	*value = strdup(present ? STEP_PRESENT : STEP_ABSENT);
+	return *value ? 0 : no_memory("read group", object, err);
+}
+
+static int write_group(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
+{
+	struct step_host *host = data;
+
+	if (!strcmp(to, STEP_PRESENT))
+		return rdt_engine_make(host->engine, object, err);
+	if (strcmp(to, STEP_ABSENT))
+		return isolat_fail(err, ISOLAT_USAGE, "write group", object, "'%s' is neither '%s' nor '%s'", to,
+				   STEP_PRESENT, STEP_ABSENT);
+	step_tasks_remove(host, object);
+	return rdt_engine_remove(host->engine, object, err);
+}
+
+const struct step_kind step_group = { .name = "group", .read = read_group, .write = write_group };
+
+/* ---- schemata ---- */
+
+static int read_schemata(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	struct rdt_schemata schemata;
+
+	if (rdt_engine_read_schemata(host->engine, object, &schemata, err))
+		return gone_or_failed(host, value);
+	*value = rdt_schemata_print(&schemata);
+	return *value ? 0 : no_memory("read schemata", object, err);
+}
+
+static bool has_value(const struct rdt_group_masks *line, unsigned int domain, uint64_t value)
+{
+	for (unsigned int i = 0; i < line->n; i++) {
+		if (line->domain[i] == domain)
+			return line->value[i] == value;
+	}
+	return false;
+}
+
+/* Leaves in @schemata what @from has otherwise, or not at all. Returns whether that is anything. */
+static bool keep_changes(struct rdt_schemata *schemata, const struct rdt_schemata *from)
+{
+	bool any = false;
+
+	for (enum rdt_schema schema = 0; schema < RDT_SCHEMAS; schema++) {
+		struct rdt_group_masks *line = &schemata->line[schema];
+		unsigned int kept = 0;
+
+		for (unsigned int i = 0; i < line->n; i++) {
+			if (has_value(&from->line[schema], line->domain[i], line->value[i]))
+				continue;
+			line->domain[kept] = line->domain[i];
+			line->value[kept++] = line->value[i];
+		}
+		line->n = kept;
+		any |= kept;
+	}
+	return any;
+}
+
+static int parse(const char *group, const char *text, struct rdt_schemata *schemata, struct isolat_error *err)
+{
+	return rdt_schemata_parse(text, strlen(text), group, schemata, err);
+}
+
+static int write_schemata(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	struct rdt_schemata now, changes;
+	char *text;
+	int rc;
+
+	if (parse(object, from, &now, err) || parse(object, to, &changes, err))
+		return -1;
+	if (!keep_changes(&changes, &now))
+		return 0;
+	text = rdt_schemata_print(&changes);
+	if (!text)
+		return no_memory("write schemata", object, err);
+	rc = rdt_engine_write_schemata(host->engine, object, text, err);
+	free(text);
+	return rc;
+}
+
+int step_schemata_to(const char *group, const char *now, const char *lines, char **to, struct isolat_error *err)
+{
+	struct rdt_schemata schemata, changes;
+
+	if (parse(group, now, &schemata, err) || parse(group, lines, &changes, err))
+		return -1;
+	if (!rdt_schemata_merge(&schemata, &changes))
+		return isolat_fail(err, ISOLAT_FAILED, "plan schemata", group,
+				   "there are resources or domains in '%s' that the group does not have", lines);
+	*to = rdt_schemata_print(&schemata);
+	return *to ? 0 : no_memory("plan schemata", group, err);
+}
+
+/* Hardware rounds upwards: a bandwidth to its granularity, a mask to the ways that it cannot leave out. */
+static bool is_rounded(const struct rdt_group_masks *asked, const struct rdt_group_masks *now, bool mask)
+{
+	if (asked->n != now->n)
+		return false;
+	for (unsigned int i = 0; i < asked->n; i++) {
+		uint64_t a = asked->value[i], b = now->value[i];
+
+		if (asked->domain[i] != now->domain[i] || (mask ? a & ~b : a > b))
+			return false;
+	}
+	return true;
+}
+
+static bool can_have_made(const char *from, const char *to, const char *now)
+{
+	struct rdt_schemata asked, is;
+	struct isolat_error ignored;
+
+	if (parse("", to, &asked, &ignored) || parse("", now, &is, &ignored))
+		return false;
+	for (enum rdt_schema schema = 0; schema < RDT_SCHEMAS; schema++) {
+		bool mask = schema != RDT_SCHEMA_MB && schema != RDT_SCHEMA_SMBA;
+
+		if (!is_rounded(&asked.line[schema], &is.line[schema], mask))
+			return false;
+	}
+	return true;
+}
+
+const struct step_kind step_schemata = {
+	.name = "schemata",
+	.read = read_schemata,
+	.write = write_schemata,
+	.goes_with = goes_with_group,
+	.made = can_have_made,
+};
+
+/* ---- cpus ---- */
+
+static int read_cpus(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	struct step_host *host = data;
+
+	return rdt_engine_read_cpus(host->engine, object, value, err) ? gone_or_failed(host, value) : 0;
+}
+
+static int write_cpus(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
+{
+	struct step_host *host = data;
+
+	return rdt_engine_write_cpus(host->engine, object, to, err);
+}
+
+const struct step_kind step_cpus = {
+	.name = "cpus",
+	.read = read_cpus,
+	.write = write_cpus,
+	.goes_with = goes_with_group,
+};
+
+/* ---- task ---- */
+
+struct thread {
+	pid_t tid;
+	unsigned long long start;
+};
+
+static int parse_thread(const char *what, const char *object, struct thread *thread, struct isolat_error *err)
+{
+	if (proc_task_parse(object, &thread->tid, &thread->start))
+		return 0;
+	return isolat_fail(err, ISOLAT_FAILED, what, object, "not a thread's number, '@', and its start time");
+}
+
+/* 1, 0, or -1 with the error filled. */
+static int is_alive(const struct step_host *host, const char *what, const char *object, const struct thread *thread,
+		    struct isolat_error *err)
+{
+	int rc = proc_task_alive(step_host_proc(host), thread->tid, thread->start);
+
+	return rc < 0 ? isolat_fail(err, ISOLAT_FAILED, what, object, "%s", strerror(-rc)) : rc;
+}
+
+static int read_task(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	char group[RDT_GROUP_NAME];
+	struct isolat_error why;
+	struct thread thread;
+	int failed, alive;
+
+	*value = NULL;
+	if (parse_thread("read task", object, &thread, err))
+		return -1;
+	failed = step_tasks_find(host, thread.tid, group, &why);
+	/* Asked behind it: who is alive now was so then, and what was found is its own and not a successor's. */
+	alive = is_alive(host, "read task", object, &thread, err);
+	if (alive <= 0)
+		return alive;
+	if (failed) {
+		*err = why;
+		return -1;
+	}
+	*value = strdup(group);
+	return *value ? 0 : no_memory("read task", object, err);
+}
+
+/*
+ * Between the question and the answer the thread may end and its number be given to another: the kernel moves by number
+ * only. Numbers are given in a circle, of 32768 at least, so that it takes as many new threads in these microseconds.
+ */
+static int write_task(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	struct isolat_error why;
+	struct thread thread;
+	int alive;
+
+	if (parse_thread("write task", object, &thread, err))
+		return -1;
+	alive = is_alive(host, "write task", object, &thread, err);
+	if (alive <= 0)
+		return alive;
+	step_tasks_move(host, thread.tid, to);
+	if (!rdt_engine_move_task(host->engine, to, thread.tid, &why))
+		return 0;
+	*err = why;
+	if (!rdt_engine_is_gone(host->engine))
+		return -1;
+	/* It is the thread that is gone, or the group. */
+	alive = is_alive(host, "write task", object, &thread, &why);
+	return alive ? -1 : 0;
+}
+
+/* The kernel gives the threads of a group that is removed to the default group. */
+static bool falls_with_group(const char *value, const char *kind, const char *other)
+{
+	return !strcmp(kind, step_group.name) && !strcmp(value, other);
+}
+
+const struct step_kind step_task = {
+	.name = "task",
+	.read = read_task,
+	.write = write_task,
+	.falls_with = falls_with_group,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The kinds of steps that change RDT, through an engine, on a struct step_host. Only groups of isolat's
+ * (RDT_OWN_PREFIX) and the default group, "", are changed: the engine refuses others.
+ *
+ *   kind      object        value
+ *   group     its name      STEP_PRESENT or STEP_ABSENT: a group that is not there has a value, too
+ *   schemata  the group     all of its schemata, as rdt_schemata_print() makes it; what differs is written at once
+ *   cpus      the group     its CPUs, as the kernel prints lists
+ *   task      "TID@START"   its control group. A thread that ended, also while it is being moved, is gone, no error
+ */
+#ifndef ISOLAT_STEP_RDT_H
+#define ISOLAT_STEP_RDT_H
+
+#include "step.h"
+#include "step_host.h"
+
+#define STEP_PRESENT "present"
+#define STEP_ABSENT  "absent"
+
+extern const struct step_kind step_group, step_schemata, step_cpus, step_task;
+
+/*
+ * The value of kind "schemata" that group @group has when @lines, of some resources and domains, are written over
+ * @now. The newline of the last line may be missing. Fails with ISOLAT_FAILED when @now has no such resource or domain.
+ * The caller frees *to.
+ */
+int step_schemata_to(const char *group, const char *now, const char *lines, char **to, struct isolat_error *err);
+
+#endif
