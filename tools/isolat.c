@@ -15,12 +15,17 @@
 #endif
 
 static const struct verb verbs[] = {
+	{ "apply", "make this host as the plan of a profile says", cmd_apply },
 	{ "bench", "measure what isolat changes on this machine", cmd_bench },
 	{ "doctor", "say what this machine can do for isolat, and what to change", cmd_doctor },
 	{ "topology", "draw a host: its nodes, caches, cores and RDT", cmd_topology },
 	{ "fit", "ask whether one more VM fits, on this host or on many", cmd_fit },
 	{ "plan", "show what each VM of a profile would get on this host", cmd_plan },
+	{ "run", "run a command under a class, and take all back", cmd_run },
+	{ "status", "show what was asked for, is programmed and is measured", cmd_status },
 	{ "trace", "record what the kernel of this machine does", cmd_trace },
+	{ "undo", "take back what apply has done", cmd_undo },
+	{ "verify", "prove that the host is still as it was applied", cmd_verify },
 	{ 0 },
 };
 

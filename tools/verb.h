@@ -30,13 +30,18 @@ struct verb_group {
  */
 int verb_dispatch(const struct verb_group *group, int argc, char **argv);
 
+int cmd_apply(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_bench_idle(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_fit(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_topology(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_trace_idle(int argc, char **argv);
+int cmd_undo(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

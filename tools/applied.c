@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "applied.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "step_cgroup.h"
+#include "step_rdt.h"
+
+/*
+ * Which engine the journals were written with: known before a journal is read, for taking back what a killed isolat has
+ * left in one needs the engine.
+ */
+#define ENGINE_FILE TRANSACTION_FOLDER "/engine"
+#define ENGINE_NAME 32
+
+static const struct step_kind *const kinds[] = {
+	&step_group, &step_schemata, &step_cpus, &step_task, &step_cgroup, &step_cgroup_file, &step_cgroup_task, NULL,
+};
+
+static void note_left(void *data, const char *kind, const char *object, const char *why)
+{
+	struct applied *a = data;
+
+	json_array_append_new(a->left, json_pack("{s:o, s:o, s:o}", "kind", report_string(kind), "object",
+						 report_string(object), "why", report_string(why)));
+}
+
+void applied_print_left(const struct applied *a, FILE *out)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (a->left, i, item)
+		fprintf(out, "left as it is: %s %s: %s\n", json_string_value(json_object_get(item, "kind")),
+			json_string_value(json_object_get(item, "object")),
+			json_string_value(json_object_get(item, "why")));
+}
+
+/* "" where nothing stands applied. */
+static int read_engine_name(char name[ENGINE_NAME], struct isolat_error *err)
+{
+	int fd = open(ENGINE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	name[0] = '\0';
+	if (fd < 0)
+		return errno == ENOENT ? 0
+				       : isolat_fail(err, ISOLAT_FAILED, "read", ENGINE_FILE, "%s", strerror(errno));
+	n = read(fd, name, ENGINE_NAME - 1);
+	close(fd);
+	name[n > 0 ? n : 0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	return 0;
+}
+
+static int write_engine_name(const char *name, struct isolat_error *err)
+{
+	char line[ENGINE_NAME + 1];
+	int fd, length = snprintf(line, sizeof(line), "%s\n", name);
+	ssize_t n;
+
+	mkdir(TRANSACTION_FOLDER, 0755);
+	fd = open(ENGINE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_TRUNC, 0644);
+	n = fd < 0 ? -1 : write(fd, line, length);
+	if (n != length) {
+		isolat_fail(err, ISOLAT_FAILED, "write", ENGINE_FILE, "%s",
+			    n < 0 ? strerror(errno) : "the disk is full");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* Which engine is to be used: "" for none. */
+static int choose_engine(const struct applied_options *options, enum applied_use use, char name[ENGINE_NAME],
+			 struct isolat_error *err)
+{
+	if (read_engine_name(name, err))
+		return -1;
+	if (!*name) {
+		if (use == APPLIED_CHANGE)
+			snprintf(name, ENGINE_NAME, "%s", options->engine ? options->engine : "resctrl");
+		return 0;
+	}
+	/* "pqos" stands for one of two, whichever was used. */
+	if (!options->engine || !strncmp(name, options->engine, strlen(options->engine)))
+		return 0;
+	isolat_fail(err, ISOLAT_USAGE, "use engine", options->engine, "what stands applied was applied with %s", name);
+	return isolat_hint(err, "isolat undo takes it back; without --engine, %s is used", name);
+}
+
+static int open_engine(const struct applied_options *options, const char *name, bool exclusive, struct applied *a,
+		       struct isolat_error *err)
+{
+	struct rdt_engine_config config = { .lock_ms = options->wait_s * 1000 };
+
+	if (rdt_engine_open(name, &config, &a->engine, err))
+		return -1;
+	a->host.engine = a->engine;
+	return rdt_engine_lock(a->engine, exclusive, err);
+}
+
+static int open_journal(const struct applied_options *options, bool read_only, struct applied *a,
+			struct isolat_error *err)
+{
+	struct transaction_config config = {
+		.name = options->name ? options->name : APPLIED_NAME,
+		.lock_ms = options->wait_s * 1000,
+		.kinds = kinds,
+		.host = &a->host,
+		.left = note_left,
+		.data = a,
+	};
+
+	return transaction_open(&config, read_only, &a->t, &a->recovered, err);
+}
+
+int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,
+		 struct isolat_error *err)
+{
+	char name[ENGINE_NAME];
+
+	*a = (struct applied){ .use = use, .left = json_array() };
+	if (!a->left)
+		return isolat_fail(err, ISOLAT_FAILED, "read journal", NULL, "out of memory");
+	if (!choose_engine(options, use, name, err) &&
+	    (!*name || !open_engine(options, name, use != APPLIED_READ, a, err)) &&
+	    (use != APPLIED_CHANGE || !write_engine_name(a->engine->ops->name, err)) &&
+	    !open_journal(options, use == APPLIED_READ, a, err))
+		return 0;
+	applied_close(a);
+	return -1;
+}
+
+/* Whether any journal is in the folder, this one or a run's. */
+static bool journals_are_there(void)
+{
+	glob_t found;
+	bool any = !glob(TRANSACTION_FOLDER "/*.journal", 0, NULL, &found);
+
+	globfree(&found);
+	return any;
+}
+
+void applied_close(struct applied *a)
+{
+	transaction_close(a->t);
+	/* The engine's lock is still held: nobody has just begun to rely on it. */
+	if (a->engine && a->use != APPLIED_READ && !journals_are_there())
+		unlink(ENGINE_FILE);
+	rdt_engine_close(a->engine);
+	step_host_forget(&a->host);
+	json_decref(a->left);
+	*a = (struct applied){ 0 };
+}
+
+bool applied_stands(const struct applied *a)
+{
+	return transaction_about(a->t);
+}
+
+const char *applied_engine(const struct applied *a)
+{
+	return a->engine ? a->engine->ops->name : "none";
+}

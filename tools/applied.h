@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What isolat has applied to this host: the journal of it, and the RDT engine that it was applied with. The verbs that
+ * read or change it (apply, undo, verify, status, run) open it alike.
+ */
+#ifndef ISOLAT_APPLIED_H
+#define ISOLAT_APPLIED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <jansson.h>
+
+#include <isolat/error.h>
+
+#include "rdt_engine.h"
+#include "step_host.h"
+#include "transaction.h"
+
+#define APPLIED_NAME	 "apply" /* the journal's */
+#define APPLIED_WAIT_S	 10	 /* for another isolat, and for who holds resctrl's lock */
+#define APPLIED_MAX_WAIT 3600
+
+struct applied_options {
+	const char *engine;   /* as for rdt_engine_open(); NULL: the one that it was applied with, else "resctrl" */
+	const char *name;     /* the journal's; NULL: APPLIED_NAME */
+	unsigned long wait_s; /* for each lock */
+};
+
+enum applied_use {
+	APPLIED_READ,	   /* locks shared; an engine only where something stands applied */
+	APPLIED_TAKE_BACK, /* locks exclusive; likewise */
+	APPLIED_CHANGE	   /* locks exclusive, and always an engine */
+};
+
+struct applied {
+	enum applied_use use;
+	struct rdt_engine *engine; /* NULL: nothing stands applied, and none was needed */
+	struct step_host host;
+	struct transaction *t;
+	bool recovered; /* what a killed isolat had left was taken back */
+	json_t *left;	/* array: what could not be taken back, see applied_left_to_text() */
+};
+
+/*
+ * Opens it. Fails with ISOLAT_USAGE where @options ask for another engine than the one that something stands applied
+ * with. The caller closes with applied_close(), which takes back what was not committed.
+ */
+int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,
+		 struct isolat_error *err);
+void applied_close(struct applied *a);
+
+/* Whether a profile stands applied. */
+bool applied_stands(const struct applied *a);
+
+/* Prints a line for each object that was left as somebody else has changed it, or that withstood. */
+void applied_print_left(const struct applied *a, FILE *out);
+
+/* The name of the engine in use. */
+const char *applied_engine(const struct applied *a);
+
+#endif

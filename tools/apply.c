@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* isolat apply: makes the host as the plan of a profile says, all of it or nothing. */
+#include "verb.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applied.h"
+#include "apply_report.h"
+#include "apply_steps.h"
+#include "plan.h"
+#include "plan_json.h"
+#include "run_left.h"
+
+/* How often new threads of VMs are looked for: those that were cloned while theirs were moved. */
+#define MAX_PASSES 16
+
+enum { OPT_ENGINE = 256, OPT_WAIT, OPT_NO_CPUSETS };
+
+static const struct report_option options[] = {
+	REPORT_OPTION_HELP,
+	REPORT_OPTION_JSON,
+	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
+	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr", "what programs RDT (default resctrl)" },
+	{ "no-cpusets", OPT_NO_CPUSETS, NULL, "leave the cores of processes given by pid as they are" },
+	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	{ 0 },
+};
+
+static const struct report_usage usage = {
+	.command = "isolat apply",
+	.synopsis = "[OPTION]...",
+	.about = "Makes the host as isolat plan shows: groups, cache, bandwidth, and the threads of the VMs that run. "
+		 "What "
+		 "fails on the way is taken back; isolat undo takes all of it back, isolat verify proves it.",
+	.options = options,
+};
+
+struct request {
+	const char *profile;
+	struct applied_options applied;
+	bool no_cpusets, json;
+};
+
+/* What is worked on, from the profile to what was written. */
+struct job {
+	const struct request *request;
+	struct profile profile;
+	struct host host;
+	struct plan plan;
+	struct applied applied;
+	json_t *about;
+	struct applied_vm *vms; /* borrows from about */
+	size_t n_vms, written, n_threads;
+	struct isolat_error *err;
+};
+
+/* ---- The plan for this host as it is now ---- */
+
+static int read_host(struct job *j)
+{
+	if (host_read(NULL, "none", &j->host, j->err))
+		return -1;
+	rdt_caps_free(&j->host.caps);
+	if (rdt_engine_read_caps(j->applied.engine, &j->host.caps, j->err))
+		return -1;
+	if (j->host.topology.live)
+		return 0;
+	isolat_fail(j->err, ISOLAT_USAGE, "apply", j->request->profile, "the topology is not this machine's");
+	return isolat_hint(j->err,
+			   "unset what tells hwloc of another machine: HWLOC_XMLFILE, HWLOC_SYNTHETIC and the like");
+}
+
+/* What the journal keeps, and status and verify read. */
+static int describe(struct job *j)
+{
+	j->about = json_pack("{s:s, s:s, s:s, s:o, s:o}", "isolat", ISOLAT_VERSION, "engine",
+			     applied_engine(&j->applied), "profile", j->profile.file, "vms",
+			     applied_vms_to_json(&j->plan), "plan", plan_to_json(&j->plan));
+	if (!j->about)
+		return isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file, "out of memory");
+	return applied_vms_from_json(j->about, &j->vms, &j->n_vms, j->err);
+}
+
+/* ---- Applying ---- */
+
+/* Fails if one does not run. */
+static int see_all_run(const struct job *j, const struct vm_search *found)
+{
+	for (size_t i = 0; i < j->n_vms; i++) {
+		if (found[i].found)
+			continue;
+		*j->err = found[i].err;
+		return -1;
+	}
+	return 0;
+}
+
+static size_t count_threads(const struct vm_search *found, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += found[i].threads.n;
+	return sum;
+}
+
+static int run_steps(struct job *j, const struct vm_search *found, size_t *written)
+{
+	struct apply_steps steps = { 0 };
+	int rc = apply_steps_make(&j->plan, &j->applied.host, &steps, j->err) ||
+		 (!j->request->no_cpusets &&
+		  apply_steps_add_cpusets(&j->plan, j->vms, found, &j->applied.host, &steps, j->err)) ||
+		 apply_steps_add_vms(j->vms, found, j->n_vms, &j->applied.host, &steps, j->err) ||
+		 transaction_run(j->applied.t, steps.step, steps.n, written, j->err);
+
+	apply_steps_free(&steps);
+	return rc ? -1 : 0;
+}
+
+/* One pass over the VMs' threads as they are now. Returns 1 if something had to be written, 0 if not, or -1. */
+static int pass(struct job *j)
+{
+	struct vm_search *found = applied_vms_find(j->vms, j->n_vms, j->err);
+	size_t written = 0;
+	int rc;
+
+	if (!found)
+		return -1;
+	rc = see_all_run(j, found) || run_steps(j, found, &written) ? -1 : written > 0;
+	j->n_threads = count_threads(found, j->n_vms);
+	j->written += written;
+	applied_vms_found_free(found, j->n_vms);
+	return rc;
+}
+
+/* A thread that was cloned before its parent was moved is where its parent was: look until there is none. */
+static int apply_plan(struct job *j)
+{
+	int rc = 1;
+
+	for (int i = 0; rc == 1 && i < MAX_PASSES; i++)
+		rc = pass(j);
+	if (rc == 1)
+		return isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file,
+				   "VMs start threads faster than they can be moved: still new ones after %d looks",
+				   MAX_PASSES);
+	return rc || transaction_commit(j->applied.t, j->about, j->err) ? -1 : 0;
+}
+
+static int work(struct job *j)
+{
+	size_t runs;
+
+	if (profile_read(j->request->profile, &j->profile, j->err) ||
+	    run_left_take_back(&j->request->applied, &runs, j->err) ||
+	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err) || read_host(j) ||
+	    plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
+		return -1;
+	return apply_plan(j);
+}
+
+static void drop(struct job *j)
+{
+	free(j->vms);
+	json_decref(j->about);
+	applied_close(&j->applied);
+	plan_free(&j->plan);
+	host_free(&j->host);
+	profile_free(&j->profile);
+}
+
+static int run(const struct request *r)
+{
+	struct isolat_error err;
+	struct job j = { .request = r, .err = &err };
+	int code;
+
+	if (work(&j))
+		code = report_error(&err, r->json);
+	else
+		code = apply_report(
+			&(struct apply_result){
+				.applied = &j.applied,
+				.plan = &j.plan,
+				.about = j.about,
+				.written = j.written,
+				.threads = j.n_threads,
+			},
+			r->json);
+	drop(&j);
+	return code;
+}
+
+static int apply_option(void *request, int key, struct isolat_error *err)
+{
+	struct request *r = request;
+
+	switch (key) {
+	case 'j':
+		r->json = true;
+		return 0;
+	case 'p':
+		r->profile = optarg;
+		return 0;
+	case OPT_ENGINE:
+		r->applied.engine = optarg;
+		return 0;
+	case OPT_NO_CPUSETS:
+		r->no_cpusets = true;
+		return 0;
+	default: /* OPT_WAIT */
+		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
+	}
+}
+
+int cmd_apply(int argc, char **argv)
+{
+	struct request request = { .profile = PROFILE_DEFAULT_FILE, .applied.wait_s = APPLIED_WAIT_S };
+	int code = report_options(&usage, argc, argv, apply_option, &request);
+
+	if (code >= 0)
+		return code;
+	if (report_no_words(&usage, argc, argv))
+		return ISOLAT_USAGE;
+	return run(&request);
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apply_steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu_list.h"
+#include "plan_schemata.h"
+#include "plan_view.h"
+#include "plan_work.h"
+#include "step_cgroup.h"
+#include "step_rdt.h"
+
+static int no_memory(struct isolat_error *err)
+{
+	return isolat_fail(err, ISOLAT_FAILED, "apply", NULL, "out of memory");
+}
+
+int apply_steps_add(struct apply_steps *steps, const struct step_kind *kind, const char *object, const char *to,
+		    struct isolat_error *err)
+{
+	struct step *step;
+
+	if (steps->n == steps->room) {
+		size_t room = steps->room ? 2 * steps->room : 64;
+		struct step *grown = reallocarray(steps->step, room, sizeof(*grown));
+
+		if (!grown)
+			return no_memory(err);
+		steps->step = grown;
+		steps->room = room;
+	}
+	step = &steps->step[steps->n];
+	*step = (struct step){ .kind = kind, .object = strdup(object), .to = strdup(to) };
+	steps->n++;
+	return step->object && step->to ? 0 : no_memory(err);
+}
+
+void apply_steps_drop(struct apply_steps *steps, const struct step_kind *kind, const char *object)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		if (steps->step[i].kind != kind || strcmp(steps->step[i].object, object) != 0)
+			continue;
+		free((char *)steps->step[i].object);
+		free((char *)steps->step[i].to);
+		steps->n--;
+		memmove(&steps->step[i], &steps->step[i + 1], (steps->n - i) * sizeof(*steps->step));
+		return;
+	}
+}
+
+void apply_steps_free(struct apply_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		free((char *)steps->step[i].object);
+		free((char *)steps->step[i].to);
+	}
+	free(steps->step);
+	*steps = (struct apply_steps){ 0 };
+}
+
+/* ---- Schemata ---- */
+
+/* Puts the plan's lines for a group over @s. */
+static int merge_lines(const struct plan *plan, unsigned int group, struct rdt_schemata *s, struct isolat_error *err)
+{
+	static struct rdt_schemata changes;
+	const char *name = group == PLAN_NONE ? "(default)" : plan->groups[group].name;
+	char *lines[PLAN_SCHEMATA_MAX];
+	int n = plan_schemata(plan, group, lines), rc = 0;
+
+	if (n < 0)
+		return no_memory(err);
+	for (int i = 0; i < n; i++) {
+		if (!rc)
+			rc = rdt_schemata_parse(lines[i], strlen(lines[i]), name, &changes, err);
+		if (!rc && !rdt_schemata_merge(s, &changes))
+			rc = isolat_fail(err, ISOLAT_FAILED, "apply", name,
+					 "resctrl has no such resource or domain: %.400s", lines[i]);
+		free(lines[i]);
+	}
+	return rc;
+}
+
+static void set_all(struct rdt_group_masks *line, uint64_t value)
+{
+	for (unsigned int i = 0; i < line->n; i++)
+		line->value[i] = value;
+}
+
+static int add_schemata(const struct rdt_schemata *s, const char *group, struct apply_steps *steps,
+			struct isolat_error *err)
+{
+	char *text = rdt_schemata_print(s);
+	int rc = text ? apply_steps_add(steps, &step_schemata, group, text, err) : no_memory(err);
+
+	free(text);
+	return rc;
+}
+
+/* @rest is what the default group has then. */
+static int add_group_schemata(const struct plan *plan, unsigned int group, const struct rdt_schemata *rest,
+			      struct apply_steps *steps, struct isolat_error *err)
+{
+	static struct rdt_schemata s;
+	const struct rdt_caps *caps = &plan->host->caps;
+
+	s = *rest;
+	set_all(&s.line[RDT_SCHEMA_MB], caps->mb.max);
+	set_all(&s.line[RDT_SCHEMA_SMBA], caps->smba.max);
+	return merge_lines(plan, group, &s, err) || add_schemata(&s, plan->groups[group].name, steps, err);
+}
+
+static int add_all_schemata(const struct plan *plan, struct step_host *host, struct apply_steps *steps,
+			    struct isolat_error *err)
+{
+	static struct rdt_schemata rest;
+
+	if (rdt_engine_read_schemata(host->engine, "", &rest, err) || merge_lines(plan, PLAN_NONE, &rest, err))
+		return -1;
+	for (unsigned int i = 0; i < plan->n_groups; i++)
+		if (add_group_schemata(plan, i, &rest, steps, err))
+			return -1;
+	return add_schemata(&rest, "", steps, err);
+}
+
+/* ---- The timer agents ---- */
+
+static char *agents_cpus(const struct plan *plan)
+{
+	unsigned int *os, n = 0;
+	char *text;
+
+	for (unsigned int i = 0; i < plan->n_agents; i++)
+		n += plan->agents[i].cpus.n;
+	os = calloc(n ? n : 1, sizeof(*os));
+	if (!os)
+		return NULL;
+	n = 0;
+	for (unsigned int i = 0; i < plan->n_agents; i++)
+		for (unsigned int c = 0; c < plan->agents[i].cpus.n; c++)
+			os[n++] = plan->host->topology.cpus[plan->agents[i].cpus.cpu[c]].os;
+	text = cpu_list_text(os, n);
+	free(os);
+	return text;
+}
+
+static int add_agents(const struct plan *plan, struct apply_steps *steps, struct isolat_error *err)
+{
+	unsigned int group = plan_agent_group(plan);
+	char *cpus;
+	int rc;
+
+	if (group == PLAN_NONE)
+		return 0;
+	cpus = agents_cpus(plan);
+	rc = cpus ? apply_steps_add(steps, &step_cpus, plan->groups[group].name, cpus, err) : no_memory(err);
+	free(cpus);
+	return rc;
+}
+
+int apply_steps_make(const struct plan *plan, struct step_host *host, struct apply_steps *steps,
+		     struct isolat_error *err)
+{
+	if (!plan->n_groups)
+		return 0;
+	for (unsigned int i = 0; i < plan->n_groups; i++)
+		if (apply_steps_add(steps, &step_group, plan->groups[i].name, STEP_PRESENT, err))
+			return -1;
+	return add_all_schemata(plan, host, steps, err) || add_agents(plan, steps, err) ? -1 : 0;
+}
+
+/* ---- VMs ---- */
+
+static bool is_foreign(const char *group)
+{
+	return *group && strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) != 0;
+}
+
+static int add_thread(const struct applied_vm *vm, const struct vm_thread *thread, struct step_host *host,
+		      struct apply_steps *steps, struct isolat_error *err)
+{
+	char object[64], *now;
+	bool foreign;
+
+	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
+	if (step_task.read(host, object, &now, err))
+		return -1;
+	foreign = now && is_foreign(now);
+	if (foreign) {
+		isolat_fail(err, ISOLAT_FAILED, "apply", vm->name,
+			    "its thread %d is in the RDT group %.200s, which is not isolat's", (int)thread->tid, now);
+		isolat_hint(err, "take its cache tuning away where it was made (libvirt: cachetune), or leave the VM "
+				 "out of the profile");
+	}
+	free(now);
+	return foreign ? -1 : apply_steps_add(steps, &step_task, object, vm->group, err);
+}
+
+int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n, struct step_host *host,
+			struct apply_steps *steps, struct isolat_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!*vms[i].group)
+			continue;
+		for (size_t t = 0; t < found[i].threads.n; t++)
+			if (add_thread(&vms[i], &found[i].threads.thread[t], host, steps, err))
+				return -1;
+	}
+	return 0;
+}
+
+/* ---- Cores of processes that are given by pid ---- */
+
+static char *memory_nodes(const struct plan *plan, const struct plan_vm *vm)
+{
+	unsigned int *os = calloc(vm->n_memory ? vm->n_memory : 1, sizeof(*os));
+	char *text = NULL;
+
+	for (unsigned int i = 0; os && i < vm->n_memory; i++)
+		os[i] = plan->host->topology.nodes[vm->memory[i].node].os;
+	if (os)
+		text = cpu_list_text(os, vm->n_memory);
+	free(os);
+	return text;
+}
+
+/* The folders above it hand the controller down. */
+int apply_steps_add_cgroup_root(struct apply_steps *steps, struct isolat_error *err)
+{
+	return apply_steps_add(steps, &step_cgroup_file, "cgroup.subtree_control", "cpuset", err) ||
+			       apply_steps_add(steps, &step_cgroup, "isolat", STEP_PRESENT, err) ||
+			       apply_steps_add(steps, &step_cgroup_file, "isolat/cgroup.subtree_control", "cpuset", err)
+		       ? -1
+		       : 0;
+}
+
+static int add_cgroup(const char *name, const char *cpus, const char *nodes, pid_t pid, unsigned long long start,
+		      struct apply_steps *steps, struct isolat_error *err)
+{
+	char path[96], file[128], object[64];
+
+	snprintf(path, sizeof(path), "isolat/%s", name);
+	if (apply_steps_add(steps, &step_cgroup, path, STEP_PRESENT, err))
+		return -1;
+	snprintf(file, sizeof(file), "%s/cpuset.mems", path);
+	if (apply_steps_add(steps, &step_cgroup_file, file, nodes, err))
+		return -1;
+	snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
+	if (apply_steps_add(steps, &step_cgroup_file, file, cpus, err))
+		return -1;
+	snprintf(object, sizeof(object), "%d@%llu", (int)pid, start);
+	return apply_steps_add(steps, &step_cgroup_task, object, path, err);
+}
+
+static const struct vm_thread *find_leader(const struct vm_threads *threads, pid_t pid)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		if (threads->thread[i].tid == pid)
+			return &threads->thread[i];
+	return NULL;
+}
+
+/* Fails, with what to do, where there are no cpusets. */
+static int see_cpusets(struct step_host *host, struct isolat_error *err)
+{
+	char *now;
+
+	if (step_cgroup_file.read(host, "cgroup.subtree_control", &now, err)) {
+		if (err->code == ISOLAT_UNSUPPORTED)
+			isolat_hint(err, "--no-cpusets leaves the cores of VMs that are matched by pid as they are");
+		return -1;
+	}
+	free(now);
+	return 0;
+}
+
+int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vms, const struct vm_search *found,
+			    struct step_host *host, struct apply_steps *steps, struct isolat_error *err)
+{
+	bool first = true;
+
+	for (unsigned int i = 0; i < plan->n_vms; i++) {
+		const struct vm_thread *leader;
+		char *nodes;
+		int rc;
+
+		leader = vms[i].match.by == PROFILE_BY_PID ? find_leader(&found[i].threads, (pid_t)vms[i].match.pid)
+							   : NULL;
+		if (!leader)
+			continue;
+		if (first && (see_cpusets(host, err) || apply_steps_add_cgroup_root(steps, err)))
+			return -1;
+		first = false;
+		nodes = memory_nodes(plan, &plan->vms[i]);
+		rc = nodes ? add_cgroup(vms[i].name, vms[i].cpus, nodes, leader->tid, leader->start, steps, err)
+			   : no_memory(err);
+		free(nodes);
+		if (rc)
+			return -1;
+	}
+	return 0;
+}

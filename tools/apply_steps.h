@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A plan as steps: what applying it writes, in which order. */
+#ifndef ISOLAT_APPLY_STEPS_H
+#define ISOLAT_APPLY_STEPS_H
+
+#include "applied_vms.h"
+#include "plan.h"
+#include "step.h"
+#include "step_host.h"
+
+struct apply_steps {
+	size_t n, room;
+	struct step *step; /* texts are its own */
+};
+
+/*
+ * Groups are made, then limited, then the default group is cut to what is left, then the timer agents' CPUs and the
+ * VMs' threads come into their groups: nobody is without cache in between. A group has in the domains that its VMs do
+ * not run in what the default group has there, so that a thread which strays disturbs nobody.
+ *
+ * Fails with ISOLAT_FAILED where a thread is in a group that is not isolat's. The caller frees, also after a failure.
+ */
+int apply_steps_make(const struct plan *plan, struct step_host *host, struct apply_steps *steps,
+		     struct isolat_error *err);
+
+/*
+ * Adds a step for each thread of @found[i], VM @vms[i], to its group, if it has one; and for a VM that is matched by
+ * pid the steps that put the process into a cgroup with the VM's CPUs and nodes, with @cpusets.
+ */
+int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n, struct step_host *host,
+			struct apply_steps *steps, struct isolat_error *err);
+int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vms, const struct vm_search *found,
+			    struct step_host *host, struct apply_steps *steps, struct isolat_error *err);
+
+/* Adds one; copies the texts. */
+int apply_steps_add(struct apply_steps *steps, const struct step_kind *kind, const char *object, const char *to,
+		    struct isolat_error *err);
+
+/* Those that hand the cpuset controller down to cgroups below isolat/. */
+int apply_steps_add_cgroup_root(struct apply_steps *steps, struct isolat_error *err);
+
+/* Takes the step of this kind and object out, if there is one. */
+void apply_steps_drop(struct apply_steps *steps, const struct step_kind *kind, const char *object);
+
+void apply_steps_free(struct apply_steps *steps);
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu_list.h"
+#include "plan_view.h"
+
+static int no_memory(struct isolat_error *err)
+{
+	return isolat_fail(err, ISOLAT_FAILED, "run", NULL, "out of memory");
+}
+
+static int find_class(const struct profile *p, const char *name, unsigned int *class, struct isolat_error *err)
+{
+	for (*class = 0; *class < p->n_classes; ++*class)
+		if (!strcmp(p->classes[*class].name, name))
+			return 0;
+	isolat_fail(err, ISOLAT_USAGE, "run", name, "no such class in %s", p->file);
+	return isolat_hint(err, "the first is %s", p->classes[0].name);
+}
+
+/* ---- A class that stands applied ---- */
+
+static const char *text(const json_t *item, const char *key)
+{
+	return json_string_value(json_object_get(item, key));
+}
+
+/* Its VMs share a group and a pool. Returns 1 if there is one, 0 if not, or -1. */
+static int join(struct run_plan *r, const struct profile_class *class, const json_t *about, struct isolat_error *err)
+{
+	json_t *vm;
+	size_t i;
+
+	if (class->exclusive)
+		return 0;
+	json_array_foreach (json_object_get(about, "vms"), i, vm) {
+		if (strcmp(text(vm, "class"), class->name) != 0)
+			continue;
+		r->joins = true;
+		r->group = strdup(text(vm, "group"));
+		r->cpus = strdup(text(vm, "cpus"));
+		return r->group && r->cpus ? 1 : no_memory(err);
+	}
+	return 0;
+}
+
+/* ---- A group of its own ---- */
+
+static int read_host(struct run_plan *r, struct rdt_engine *engine, struct isolat_error *err)
+{
+	if (host_read(NULL, "none", &r->host, err))
+		return -1;
+	rdt_caps_free(&r->host.caps);
+	return rdt_engine_read_caps(engine, &r->host.caps, err);
+}
+
+/* To this plan, also what isolat has applied is somebody else's: only groups with other names are kept clear of. */
+static void disown_groups(struct rdt_caps *caps)
+{
+	for (unsigned int i = 0; i < caps->n_groups; i++) {
+		char *name = caps->groups[i].name;
+
+		if (!strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+			name[0] = 'I';
+	}
+}
+
+static size_t add_numbers(unsigned int *os, size_t n, size_t max, const json_t *cpus)
+{
+	json_t *cpu;
+	size_t i;
+
+	json_array_foreach ((json_t *)cpus, i, cpu)
+		if (n < max)
+			os[n++] = (unsigned int)json_integer_value(cpu);
+	return n;
+}
+
+/* All CPUs that the applied plan gives to somebody, as a list; "" if nothing stands applied. */
+static char *taken_cpus(const json_t *about)
+{
+	static unsigned int os[8 * TOPOLOGY_MAX_CPUS];
+	const size_t max = sizeof(os) / sizeof(os[0]);
+	const json_t *plan = json_object_get(about, "plan");
+	json_t *item;
+	size_t i, n = add_numbers(os, 0, max, json_object_get(plan, "housekeeping"));
+
+	json_array_foreach (json_object_get(plan, "agents"), i, item)
+		n = add_numbers(os, n, max, json_object_get(item, "cpus"));
+	json_array_foreach (json_object_get(plan, "vms"), i, item)
+		n = add_numbers(os, n, max, json_object_get(item, "cpus"));
+	return cpu_list_text(os, n);
+}
+
+/* The profile with the command for its only VM, all that is taken for housekeeping. */
+static int make_profile(struct run_plan *r, unsigned int class, unsigned int cpus, pid_t pid, const json_t *about,
+			struct isolat_error *err)
+{
+	struct profile_class *c = &r->profile.classes[class];
+	unsigned int whole = c->dedicated && c->whole_cores ? r->host.topology.cores[0].n_cpus : 1;
+
+	snprintf(c->name, sizeof(c->name), RUN_GROUP_PREFIX "%d", (int)pid);
+	r->vm = (struct profile_vm){
+		.match = { .by = PROFILE_BY_PID, .pid = (unsigned int)pid },
+		.class = class,
+		.vcpus = cpus ? cpus : whole,
+		.memory = PROFILE_MIN_MEMORY,
+		.node = PROFILE_ANY_NODE,
+	};
+	snprintf(r->vm.name, sizeof(r->vm.name), "%s", c->name);
+	r->one = r->profile;
+	r->one.vms = &r->vm;
+	r->one.n_vms = 1;
+	r->taken = taken_cpus(about);
+	if (!r->taken)
+		return no_memory(err);
+	if (*r->taken) {
+		r->one.housekeeping_cpus = r->taken;
+		r->one.housekeeping_cores = 0;
+	}
+	return 0;
+}
+
+static int take_from_plan(struct run_plan *r, struct isolat_error *err)
+{
+	const struct plan_vm *vm = &r->plan.vms[0];
+	unsigned int nodes[PROFILE_MAX_NODE + 1];
+
+	r->group = strdup(vm->group == PLAN_NONE ? "" : r->plan.groups[vm->group].name);
+	r->cpus = plan_cpu_list(&r->plan, &vm->cpus);
+	for (unsigned int i = 0; i < vm->n_memory; i++)
+		nodes[i] = r->host.topology.nodes[vm->memory[i].node].os;
+	r->nodes = cpu_list_text(nodes, vm->n_memory);
+	return r->group && r->cpus && r->nodes ? 0 : no_memory(err);
+}
+
+int run_plan_make(const char *file, const char *class, unsigned int cpus, pid_t pid, struct rdt_engine *engine,
+		  const json_t *about, struct run_plan *r, struct isolat_error *err)
+{
+	unsigned int index;
+	int rc;
+
+	*r = (struct run_plan){ 0 };
+	if (profile_read(file, &r->profile, err) || find_class(&r->profile, class, &index, err))
+		return -1;
+	r->exclusive = r->profile.classes[index].exclusive;
+	rc = join(r, &r->profile.classes[index], about, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (read_host(r, engine, err))
+		return -1;
+	disown_groups(&r->host.caps);
+	if (make_profile(r, index, cpus, pid, about, err) || plan_make(&r->one, &r->host, &r->plan, err))
+		return -1;
+	return take_from_plan(r, err);
+}
+
+void run_plan_free(struct run_plan *r)
+{
+	free(r->group);
+	free(r->cpus);
+	free(r->nodes);
+	free(r->taken);
+	plan_free(&r->plan);
+	host_free(&r->host);
+	profile_free(&r->profile);
+	*r = (struct run_plan){ 0 };
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a command gets that is run under a class: a plan for a single VM, beside all that is there already. */
+#ifndef ISOLAT_RUN_PLAN_H
+#define ISOLAT_RUN_PLAN_H
+
+#include "applied.h"
+#include "plan.h"
+
+#define RUN_GROUP_PREFIX "run@" /* behind RDT_OWN_PREFIX. No VM or class can be called so */
+
+struct run_plan {
+	struct profile profile; /* with the one class's name changed */
+	struct profile one;	/* the same with the command for its only VM; borrows from profile and vm */
+	struct profile_vm vm;
+	struct host host;
+	struct plan plan;
+	bool joins;  /* the class stands applied and is shared: its group is joined, and there is no plan */
+	char *group; /* "" for the default group */
+	char *cpus;  /* a list */
+	char *nodes; /* of memory, a list; NULL: any */
+	char *taken; /* CPUs that are others' */
+	bool exclusive;
+};
+
+/*
+ * For the command that is process @pid, class @class of the profile in @file, with @cpus CPUs (0: one core, or one CPU
+ * where cores are shared). @about is what stands applied, or NULL. The caller frees, also after a failure.
+ */
+int run_plan_make(const char *file, const char *class, unsigned int cpus, pid_t pid, struct rdt_engine *engine,
+		  const json_t *about, struct run_plan *r, struct isolat_error *err);
+void run_plan_free(struct run_plan *r);
+
+#endif
