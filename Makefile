@@ -53,13 +53,14 @@ BENCH_SRC   := $(filter-out bench/idle_guest.c $(wildcard bench/*_main.c),$(wild
 GUEST_SRC   := guest/idle_predictor.c
 
 CPUSETS_SRC := $(wildcard cpusets/*.c)
-RDT_SRC     := $(wildcard pqos-integration/*.c)
+PQOS_HELPER := $(wildcard pqos-integration/pqos_helper*.c)
+RDT_SRC     := $(filter-out $(PQOS_HELPER),$(wildcard pqos-integration/*.c))
 
 LIB_SRC     := $(MICROVM_SRC) $(CPUSETS_SRC) $(RDT_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
 PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen
-HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest
+HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest $(B)/isolat-pqos
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
 .DELETE_ON_ERROR:
@@ -93,6 +94,10 @@ $(B)/idle-predictor-bench: $(B)/obj/bench/idle_predictor_main.o $(B)/libisolat.a
 $(B)/plan-bench: $(B)/obj/bench/plan_main.o $(B)/libisolat.a
 $(PROGRAMS) $(B)/idle-predictor-bench $(B)/plan-bench:
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
+
+# libpqos lives here, and in no other program.
+$(B)/isolat-pqos: $(PQOS_HELPER:%.c=$(B)/obj/%.o) $(B)/libisolat.a
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpqos $(shell pkg-config --libs jansson)
 
 # Programs that run inside micro-VMs are static: nothing else is there.
 $(B)/isolat-init: bench/microvm/init.c bench/microvm/init_scan.c bench/microvm/init_scan.h bench/microvm/microvm.h
@@ -156,6 +161,10 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 $(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
+# An RDT engine from the command line, for the tests in the simulator.
+$(B)/tests/sim/engine: $(B)/obj/tests/sim/engine.o $(B)/libisolat.a
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs jansson)
+
 # What runs inside the test VMs.
 VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests/vm/cases/*.c))
 $(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST_LIB)
@@ -168,7 +177,7 @@ TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/ca
 
 check: deps
 	$(Q)$(MAKE) check-built
-check-built: all $(UNIT_TESTS) $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
+check-built: all $(UNIT_TESTS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) tests/run.sh $(T)
 
 demo: deps

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Opening and closing: what libpqos makes of the host, and how it is taken away again. */
+#include "rdt_pqos.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_ROOT "/sys/fs/resctrl"
+#define DEFAULT_PROC "/proc"
+#define DEFAULT_RUN  "/run/isolat"
+#define POLL_MS	     10
+
+/* ---- The lock ---- */
+
+static int try_lock(int fd, int how, unsigned int ms)
+{
+	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		if (!flock(fd, how | LOCK_NB))
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -1;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 >= (long)ms)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int pqos_lock(struct rdt_pqos *p, bool exclusive, struct isolat_error *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/pqos.lock", p->run);
+	if (try_lock(p->lock, exclusive ? LOCK_EX : LOCK_SH, p->lock_ms)) {
+		p->locked = false; /* a conversion that fails loses what was held */
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return isolat_fail(err, ISOLAT_FAILED, "lock", path, "%s", strerror(errno));
+		return isolat_fail(err, ISOLAT_FAILED, "lock", path,
+				   "another isolat, or the helper of one that was killed, holds it (waited %u ms)",
+				   p->lock_ms);
+	}
+	p->locked = true;
+	if (!pqos_record_read(p->run, &p->record, err))
+		return 0;
+	pqos_unlock(p);
+	return -1;
+}
+
+void pqos_unlock(struct rdt_pqos *p)
+{
+	flock(p->lock, LOCK_UN);
+	p->locked = false;
+}
+
+/* ---- Groups in resctrl ---- */
+
+static bool is_other(const char *name)
+{
+	return *name == '.' || !strcmp(name, "info") || !strcmp(name, "mon_groups") || !strcmp(name, "mon_data");
+}
+
+/* The class that a folder is of; 0 if it is not one of libpqos's first @classes. */
+static unsigned int class_of_folder(const char *name, unsigned int classes)
+{
+	unsigned int cos;
+	char exact[16];
+
+	if (sscanf(name, "COS%u", &cos) != 1 || !cos || cos >= classes)
+		return 0;
+	snprintf(exact, sizeof(exact), "COS%u", cos);
+	return strcmp(exact, name) ? 0 : cos;
+}
+
+static int foreign(const struct rdt_pqos *p, const char *group, struct isolat_error *err)
+{
+	isolat_fail(err, ISOLAT_FAILED, "use libpqos", group,
+		    "there is a group that is not isolat's, and libpqos takes every CLOSID for itself");
+	return isolat_hint(err, "remove it if nobody needs it (rmdir %s/%.80s), or use the engine resctrl", p->root,
+			   group);
+}
+
+/* Refuses groups that are not ours, and notes which of our classes have a folder. */
+static int look_at_groups(const struct rdt_pqos *p, bool seen[PQOS_MAX_CLASSES], struct isolat_error *err)
+{
+	DIR *dir = opendir(p->root);
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (!dir)
+		return isolat_fail(err, ISOLAT_FAILED, "list groups", p->root, "%s", strerror(errno));
+	while (!rc && (entry = readdir(dir))) {
+		unsigned int cos = class_of_folder(entry->d_name, p->record.classes);
+		struct stat st;
+
+		if (is_other(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		if (!cos)
+			rc = foreign(p, entry->d_name, err);
+		else if (cos < PQOS_MAX_CLASSES)
+			seen[cos] = true;
+	}
+	closedir(dir);
+	return rc;
+}
+
+/* A name whose folder somebody removed (or whose resctrl was mounted anew) is no group any more. */
+static int settle_names(struct rdt_pqos *p, struct isolat_error *err)
+{
+	bool seen[PQOS_MAX_CLASSES] = { false };
+
+	if (look_at_groups(p, seen, err))
+		return -1;
+	for (int cos = 1; cos < PQOS_MAX_CLASSES; cos++) {
+		if (!seen[cos])
+			*p->record.name[cos] = '\0';
+	}
+	return 0;
+}
+
+/* Returns whether all of libpqos's folders are away. */
+static bool remove_folders(const struct rdt_pqos *p)
+{
+	char path[PATH_MAX];
+	bool all = true;
+
+	for (unsigned int cos = 1; cos < p->record.classes; cos++) {
+		if (snprintf(path, sizeof(path), "%s/COS%u", p->root, cos) >= (int)sizeof(path))
+			return false;
+		if (rmdir(path) && errno != ENOENT)
+			all = false;
+	}
+	return all;
+}
+
+/* ---- Closing ---- */
+
+/*
+ * Under the lock. With names, or another engine open on them, all stays: the next that is closed has another look. The
+ * record goes last, for what it says to be ours must be found again after a kill.
+ */
+static void take_away(struct rdt_pqos *p)
+{
+	struct isolat_error ignored;
+
+	if (!p->record.present || !pqos_record_is_empty(&p->record) || flock(p->users, LOCK_EX | LOCK_NB))
+		return;
+	if (p->msr || remove_folders(p))
+		pqos_record_remove(p->run, &ignored);
+}
+
+static void free_pqos(struct rdt_pqos *p)
+{
+	pqos_client_end(p->client);
+	if (p->users >= 0)
+		close(p->users);
+	if (p->lock >= 0)
+		close(p->lock);
+	free(p->root);
+	free(p->proc);
+	free(p->run);
+	free(p);
+}
+
+void pqos_close(struct rdt_engine *e)
+{
+	struct rdt_pqos *p = (struct rdt_pqos *)e;
+	struct isolat_error ignored;
+
+	/* The helper goes before its folders do. */
+	pqos_client_end(p->client);
+	p->client = NULL;
+	if (!pqos_lock(p, true, &ignored))
+		take_away(p);
+	free_pqos(p);
+}
+
+/* ---- Opening ---- */
+
+static int make_run(const struct rdt_pqos *p, struct isolat_error *err)
+{
+	if (!mkdir(p->run, 0755) || errno == EEXIST)
+		return 0;
+	return isolat_fail(err, ISOLAT_FAILED, "make folder", p->run, "%s", strerror(errno));
+}
+
+static int open_lock(const struct rdt_pqos *p, const char *name, int *fd, struct isolat_error *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", p->run, name) >= (int)sizeof(path))
+		return isolat_fail(err, ISOLAT_FAILED, "open", p->run, "%s", strerror(ENAMETOOLONG));
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd >= 0)
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "open", path, "%s", strerror(errno));
+	return errno == EACCES ? isolat_hint(err, "run it as root") : -1;
+}
+
+static bool kernel_has_resctrl(const struct rdt_pqos *p)
+{
+	char path[PATH_MAX], line[128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/filesystems", p->proc ? p->proc : DEFAULT_PROC);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, "\tresctrl\n");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static int no_resctrl(const struct rdt_pqos *p, struct isolat_error *err)
+{
+	if (!kernel_has_resctrl(p))
+		return isolat_fail(err, ISOLAT_UNSUPPORTED, "use libpqos over resctrl", p->root,
+				   "no resctrl: the CPU has no RDT or QoS, or the kernel no support for it");
+	isolat_fail(err, ISOLAT_UNSUPPORTED, "use libpqos over resctrl", p->root, "resctrl is not mounted");
+	return isolat_hint(err, "mount -t resctrl resctrl %s", p->root);
+}
+
+/* Whether this engine goes with what is mounted. */
+static int check_mount(const struct rdt_pqos *p, const struct rdt_caps *caps, struct isolat_error *err)
+{
+	if (!p->msr && !caps->present)
+		return no_resctrl(p, err);
+	if (!p->msr && !caps->closids)
+		return isolat_fail(err, ISOLAT_UNSUPPORTED, "use libpqos over resctrl", p->root,
+				   "it can measure, but allocate nothing");
+	if (!p->msr || !caps->present)
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "use libpqos over MSRs", p->root,
+		    "resctrl is mounted: the kernel would not know of what libpqos writes behind its back");
+	return isolat_hint(err, "use the engine resctrl or pqos-os, or unmount it");
+}
+
+static int check_record(const struct rdt_pqos *p, struct isolat_error *err)
+{
+	if (!p->record.present || !strcmp(p->record.engine, p->engine.ops->name))
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "use libpqos", p->run, "the engine %s is in use", p->record.engine);
+	return isolat_hint(err, "undo with that one first");
+}
+
+/* Says what will be ours before it is there. */
+static int claim(struct rdt_pqos *p, const struct rdt_caps *caps, struct isolat_error *err)
+{
+	struct pqos_record *r = &p->record;
+
+	if (!r->present)
+		*r = (struct pqos_record){ .classes = 1 };
+	if (!p->msr && settle_names(p, err)) {
+		r->present = false;
+		return -1;
+	}
+	snprintf(r->engine, sizeof(r->engine), "%s", p->engine.ops->name);
+	if (p->msr)
+		r->classes = PQOS_MAX_CLASSES;
+	else if (caps->closids > r->classes)
+		r->classes = caps->closids;
+	r->present = true;
+	return pqos_record_write(p->run, r, err);
+}
+
+/* Whether libpqos's domains of a resource are those of resctrl. */
+static bool are_same(const json_t *ids, const struct rdt_group_masks *masks)
+{
+	if (json_array_size(ids) != masks->n)
+		return false;
+	for (unsigned int i = 0; i < masks->n; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < masks->n && !found; k++)
+			found = json_integer_value(json_array_get(ids, k)) == masks->domain[i];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static int check_domains(const struct rdt_caps *caps, const json_t *opened, struct isolat_error *err)
+{
+	const struct rdt_group *group = &caps->default_group;
+	const char *differs = NULL;
+
+	if (!are_same(json_object_get(opened, "l3"), &group->l3))
+		differs = "L3";
+	else if (!are_same(json_object_get(opened, "l2"), &group->l2))
+		differs = "L2";
+	else if (!are_same(json_object_get(opened, "mb"), &group->mb))
+		differs = "MB";
+	if (!differs)
+		return 0;
+	isolat_fail(err, ISOLAT_UNSUPPORTED, "use libpqos over resctrl", NULL,
+		    "the domains of %s that libpqos sees are not those that resctrl has", differs);
+	return isolat_hint(err, "use the engine resctrl");
+}
+
+static int start_libpqos(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, const struct rdt_caps *caps,
+			 struct isolat_error *err)
+{
+	const int keep[] = { p->lock, p->users };
+	json_t *opened;
+	int rc;
+
+	if (pqos_client_start(helper->program, helper->answer_ms, keep, 2, &p->client, err))
+		return -1;
+	if (pqos_ask(p,
+		     json_pack("{ss, ss, ss, ss}", "op", "start libpqos", "interface", p->msr ? "msr" : "os", "root",
+			       p->root, "unit", rdt_mb_unit_name(caps->mb.unit)),
+		     NULL, &opened, err)) {
+		/* What 4.5 does on AMD without QoS. */
+		if (p->msr && pqos_client_has_aborted(p->client))
+			err->code = ISOLAT_UNSUPPORTED;
+		return -1;
+	}
+	p->classes = (unsigned int)json_integer_value(json_object_get(opened, "classes"));
+	if (p->classes > PQOS_MAX_CLASSES)
+		p->classes = PQOS_MAX_CLASSES;
+	rc = p->msr ? 0 : check_domains(caps, opened, err);
+	json_decref(opened);
+	return rc;
+}
+
+/* Over MSRs there are no folders: a class that has CPUs and no name is somebody else's. */
+static int check_cpus(struct rdt_pqos *p, struct isolat_error *err)
+{
+	for (unsigned int cos = 1; p->msr && cos < p->classes; cos++) {
+		json_t *result;
+		char name[16];
+		size_t n;
+
+		if (*p->record.name[cos])
+			continue;
+		snprintf(name, sizeof(name), "COS%u", cos);
+		if (pqos_ask(p, json_pack("{ss, si}", "op", "read cpus", "cos", (int)cos), name, &result, err))
+			return -1;
+		n = json_array_size(json_object_get(result, "cpus"));
+		json_decref(result);
+		if (!n)
+			continue;
+		isolat_fail(err, ISOLAT_FAILED, "use libpqos", name, "%zu CPUs are in this class, and not by isolat",
+			    n);
+		return isolat_hint(err, "if nobody needs it: pqos --iface=msr -R");
+	}
+	return 0;
+}
+
+/* From here to its end under the lock; what it made is taken away if it fails. */
+static int open_host(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, const struct rdt_caps *caps,
+		     struct isolat_error *err)
+{
+	struct isolat_error ignored;
+
+	if (make_run(p, err) || open_lock(p, "pqos.lock", &p->lock, err) ||
+	    open_lock(p, "pqos.users", &p->users, err) || pqos_lock(p, true, err))
+		return -1;
+	if (check_record(p, err))
+		return -1;
+	flock(p->users, LOCK_SH | LOCK_NB); /* under the lock nobody has it exclusively */
+	if (!claim(p, caps, err) && !start_libpqos(p, helper, caps, err) && !check_cpus(p, err)) {
+		pqos_unlock(p);
+		return 0;
+	}
+	pqos_client_end(p->client);
+	p->client = NULL;
+	if (p->record.present && !pqos_record_read(p->run, &p->record, &ignored))
+		take_away(p);
+	return -1;
+}
+
+static struct rdt_pqos *new_pqos(bool msr, const struct rdt_engine_config *config)
+{
+	struct rdt_pqos *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->engine.ops = msr ? &rdt_pqos_msr_ops : &rdt_pqos_os_ops;
+	p->msr = msr;
+	p->lock_ms = config->lock_ms;
+	p->lock = p->users = -1;
+	p->root = strdup(config->root ? config->root : DEFAULT_ROOT);
+	p->proc = config->proc ? strdup(config->proc) : NULL;
+	p->run = strdup(config->run ? config->run : DEFAULT_RUN);
+	if (p->root && p->run && (p->proc || !config->proc))
+		return p;
+	free_pqos(p);
+	return NULL;
+}
+
+static int open_engine(bool msr, const struct rdt_engine_config *config, const struct rdt_pqos_helper *helper,
+		       const struct rdt_caps *caps, struct rdt_engine **e, struct isolat_error *err)
+{
+	struct rdt_pqos *p = new_pqos(msr, config);
+
+	if (!p)
+		return isolat_fail(err, ISOLAT_FAILED, "open engine", NULL, "out of memory");
+	if (check_mount(p, caps, err) || open_host(p, helper, caps, err)) {
+		free_pqos(p);
+		return -1;
+	}
+	*e = &p->engine;
+	return 0;
+}
+
+int rdt_pqos_open_with(const char *name, const struct rdt_engine_config *config, const struct rdt_pqos_helper *helper,
+		       struct rdt_engine **e, struct isolat_error *err)
+{
+	bool os = !strcmp(name, "pqos-os"), msr = !strcmp(name, "pqos-msr");
+	struct rdt_caps caps;
+	int rc;
+
+	*e = NULL;
+	if (!os && !msr && strcmp(name, "pqos"))
+		return isolat_fail(err, ISOLAT_USAGE, "open engine", name, "there is none of this name");
+	if (rdt_caps_read_with(config->root, config->proc, &caps, err))
+		return -1;
+	rc = open_engine(msr || (!os && !caps.present), config, helper, &caps, e, err);
+	rdt_caps_free(&caps);
+	return rc;
+}
+
+int rdt_pqos_open(const char *name, const struct rdt_engine_config *config, struct rdt_engine **e,
+		  struct isolat_error *err)
+{
+	char program[PATH_MAX];
+	const struct rdt_pqos_helper helper = { .program = program, .answer_ms = PQOS_ANSWER_MS };
+
+	*e = NULL;
+	if (pqos_client_find(program, err))
+		return -1;
+	return rdt_pqos_open_with(name, config, &helper, e, err);
+}
