@@ -145,7 +145,7 @@ modules:
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 # What tests of the planner share.
-$(B)/tests/unit/test_plan: $(addprefix $(B)/obj/tests/unit/plan_,machines.o check.o check_rdt.o)
+$(B)/tests/unit/test_plan $(B)/tests/unit/test_plan_refuse: $(addprefix $(B)/obj/tests/unit/plan_,machines.o check.o check_rdt.o)
 $(B)/tests/unit/test_plan_properties: $(addprefix $(B)/obj/tests/unit/plan_,machines.o random.o check.o check_rdt.o brute.o)
 
 # What tests of transactions share.

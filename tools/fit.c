@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * isolat fit: does one more VM fit here, where, and what would be left? For this host, one that is named, or each of a
- * folder of hosts: the question that a placement script asks. It changes nothing.
+ * folder of hosts, with the profile that lies beside it there: the question that a placement script asks. It changes
+ * nothing.
  */
 #include "verb.h"
 
@@ -9,6 +10,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plan.h"
 #include "plan_json.h"
@@ -22,10 +24,12 @@ static const struct report_option options[] = {
 	REPORT_OPTION_JSON,
 	{ "vm", OPT_VM, "VM", "the VM in question: vcpus=N,memory=SIZE,class=NAME; more than one is asked one by one" },
 	{ "profile", 'p', "FILE",
-	  "the profile, with its classes and the VMs there are (default " PROFILE_DEFAULT_FILE ")" },
+	  "the profile, - for standard input, with its classes and the VMs there are (default " PROFILE_DEFAULT_FILE
+	  ")" },
 	{ "topology", 't', "FILE", "ask for the machine in FILE, or for one described in words" },
 	{ "caps", 'c', "FILE", "with the RDT capabilities in FILE, or in their short form" },
-	{ "hosts", OPT_HOSTS, "DIR", "ask for each host in DIR, files of isolat topology --json" },
+	{ "hosts", OPT_HOSTS, "DIR",
+	  "ask for each host in DIR: NAME.json that isolat topology --json wrote, and NAME.yaml, its own profile" },
 	{ 0 },
 };
 
@@ -41,14 +45,17 @@ static const struct report_usage usage = {
 struct named_host {
 	char *name;
 	struct host host;
+	bool has_profile; /* of its own; else it has that of the request */
+	struct profile profile;
 	struct isolat_error bad; /* of many hosts, one that could not be read: its code is not 0 */
 };
 
 struct request {
-	const char *profile_file, *topology, *caps, *dir;
+	const char *profile_file, *topology, *caps, *dir; /* profile_file NULL: not named */
 	bool json;
 	const char **vms; /* borrowed from argv */
 	size_t n_vms;
+	bool has_profile; /* false: every host has its own */
 	struct profile profile;
 	struct named_host *hosts;
 	size_t n_hosts;
@@ -77,6 +84,21 @@ static int add_host(struct request *r, const char *name, const char *topology, c
 	return h->bad.code && !r->dir ? -1 : 0;
 }
 
+/* NAME.yaml beside NAME.json is the profile of that host. */
+static void read_own_profile(struct named_host *h, const char *topology)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%.*s.yaml", (int)(strlen(topology) - strlen(".json")), topology) < 0) {
+		isolat_fail(&h->bad, ISOLAT_FAILED, "read hosts", topology, "out of memory");
+		return;
+	}
+	h->has_profile = !access(path, F_OK);
+	if (h->has_profile && !h->bad.code)
+		profile_read(path, &h->profile, &h->bad);
+	free(path);
+}
+
 static int is_json(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
@@ -102,6 +124,8 @@ static int read_dir(struct request *r, struct isolat_error *err)
 			rc = isolat_fail(err, ISOLAT_FAILED, "read hosts", r->dir, "out of memory");
 		else if (!rc)
 			rc = add_host(r, entries[i]->d_name, path, r->caps, err);
+		if (path && !rc)
+			read_own_profile(&r->hosts[r->n_hosts - 1], path);
 		free(path);
 		free(entries[i]);
 	}
@@ -126,6 +150,17 @@ static int read_hosts(struct request *r, struct isolat_error *err)
 	if (r->dir)
 		return read_many(r, err);
 	return add_host(r, r->topology ? r->topology : "this host", r->topology, r->caps, err);
+}
+
+/* The profile of the hosts that have none of their own; where all have, only if it is named. */
+static int read_profile(struct request *r, struct isolat_error *err)
+{
+	r->has_profile = r->profile_file;
+	for (size_t i = 0; i < r->n_hosts; i++)
+		r->has_profile |= !r->hosts[i].has_profile;
+	if (!r->has_profile)
+		return 0;
+	return profile_read(r->profile_file ? r->profile_file : PROFILE_DEFAULT_FILE, &r->profile, err);
 }
 
 /* ---- One question ---- */
@@ -193,15 +228,17 @@ static json_t *left_json(const struct plan *plan)
 
 static json_t *fits_json(const char *host, const struct plan *plan)
 {
-	return json_pack("{s:o, s:b, s:o, s:o}", "host", report_string(host), "fits", 1, "vm",
+	return json_pack("{s:o, s:o, s:b, s:o, s:o}", "host", report_string(host), "profile",
+			 report_string(plan->profile->file), "fits", 1, "vm",
 			 plan_vm_to_json(plan, &plan->vms[plan->n_vms - 1]), "left", left_json(plan));
 }
 
-static json_t *refusal_json(const char *host, const struct isolat_error *err)
+static json_t *refusal_json(const char *host, const struct profile *p, const struct isolat_error *err)
 {
-	return json_pack("{s:o, s:b, s:i, s:o, s:o, s:o}", "host", report_string(host), "fits", 0, "code",
-			 (int)err->code, "object", report_string(err->object), "reason", report_string(err->reason),
-			 "hint", report_string(err->hint));
+	return json_pack("{s:o, s:o, s:b, s:i, s:o, s:o, s:o}", "host", report_string(host), "profile",
+			 p->file ? report_string(p->file) : json_null(), "fits", 0, "code", (int)err->code, "object",
+			 report_string(err->object), "reason", report_string(err->reason), "hint",
+			 report_string(err->hint));
 }
 
 /* Memory and CPUs that would be left, node by node: "0: 6 CPUs, 48 GiB". */
@@ -213,9 +250,9 @@ static void left_text(const struct plan *plan, char *text, size_t size)
 	for (unsigned int n = 0; n < plan->host->topology.n_nodes && used < size; n++) {
 		char memory[PLAN_SIZE_TEXT];
 
-		used += (size_t)snprintf(text + used, size - used, "%s%u: %u CPUs, %s", n ? "; " : "",
+		used += (size_t)snprintf(text + used, size - used, "%s%u: %u CPU%s, %s", n ? "; " : "",
 					 plan->host->topology.nodes[n].os, free_cpus(plan, n),
-					 plan_size_text(free_memory(plan, n), memory));
+					 plan_plural(free_cpus(plan, n)), plan_size_text(free_memory(plan, n), memory));
 	}
 }
 
@@ -247,27 +284,68 @@ static int plan_for(const struct request *r, const struct profile *with, const s
 	return r->dir ? plan_try(with, host, plan, err) : plan_make(with, host, plan, err);
 }
 
+static const struct profile *profile_of(const struct request *r, const struct named_host *h)
+{
+	return h->has_profile ? &h->profile : &r->profile;
+}
+
+/* What is asked of one host, and what it says. */
+struct answer {
+	const struct request *r;
+	const struct named_host *h;
+	json_t *json; /* or NULL: then a row */
+	struct report_table *table;
+};
+
+static bool say_fits(const struct answer *a, const struct plan *plan)
+{
+	if (a->json)
+		json_array_append_new(a->json, fits_json(a->h->name, plan));
+	else
+		fits_row(a->table, a->h->name, plan);
+	return true;
+}
+
+static bool say_refused(const struct answer *a, const struct isolat_error *err)
+{
+	if (a->json)
+		json_array_append_new(a->json, refusal_json(a->h->name, profile_of(a->r, a->h), err));
+	else
+		refusal_row(a->table, a->h->name, err);
+	return false;
+}
+
 /* Asks one host. Returns whether it fits. */
-static bool ask_host(const struct request *r, const struct profile *with, const struct named_host *h, json_t *answers,
-		     struct report_table *table)
+static bool ask_host(const struct answer *a, const struct profile_vm *vm)
 {
 	struct isolat_error err;
+	struct profile with;
 	struct plan plan;
-	int rc = h->bad.code ? -1 : plan_for(r, with, &h->host, &plan, &err);
+	bool fits;
 
-	if (h->bad.code)
-		err = h->bad;
-	if (rc && r->json)
-		json_array_append_new(answers, refusal_json(h->name, &err));
-	else if (rc)
-		refusal_row(table, h->name, &err);
-	else if (r->json)
-		json_array_append_new(answers, fits_json(h->name, &plan));
-	else
-		fits_row(table, h->name, &plan);
-	if (!rc)
+	if (with_vm(profile_of(a->r, a->h), vm, &with, &err))
+		return say_refused(a, &err);
+	fits = plan_for(a->r, &with, &a->h->host, &plan, &err) ? say_refused(a, &err) : say_fits(a, &plan);
+	if (fits)
 		plan_free(&plan);
-	return !rc;
+	free(with.vms);
+	return fits;
+}
+
+/* The classes are those of the host's profile. */
+static bool ask_in_words(const struct answer *a, const char *text)
+{
+	struct profile_vm vm;
+	struct isolat_error err;
+	bool fits;
+
+	if (a->h->bad.code)
+		return say_refused(a, &a->h->bad);
+	if (profile_parse_vm(text, profile_of(a->r, a->h), &vm, &err))
+		return say_refused(a, &err);
+	fits = ask_host(a, &vm);
+	profile_vm_free(&vm);
+	return fits;
 }
 
 static void print_table(const char *text, struct report_table *table, size_t fits, size_t hosts)
@@ -281,36 +359,57 @@ static void print_table(const char *text, struct report_table *table, size_t fit
 	report_table_print(table, stdout, 2, width ? width : 80);
 }
 
+static void head_table(struct report_table *table)
+{
+	table->header = true;
+	report_table_cell(table, "Host");
+	report_table_cell(table, "Fits");
+	report_table_cell(table, "CPUs");
+	report_table_cell(table, "Left by node, or why not");
+}
+
+/* A question that no profile understands is wrong itself. */
+static int check_question(const struct request *r, const char *text, struct isolat_error *err)
+{
+	struct profile_vm vm;
+	int rc = -1;
+
+	if (r->has_profile) {
+		rc = profile_parse_vm(text, &r->profile, &vm, err);
+		if (!rc)
+			profile_vm_free(&vm);
+		if (!rc || !r->dir)
+			return rc;
+	}
+	for (size_t i = 0; i < r->n_hosts && rc; i++) {
+		const struct named_host *h = &r->hosts[i];
+
+		rc = h->bad.code || !h->has_profile ? -1 : profile_parse_vm(text, &h->profile, &vm, err);
+		if (!rc)
+			profile_vm_free(&vm);
+	}
+	return rc;
+}
+
 /* Returns -1 on an error, else how many hosts it fits on. */
 static int ask(const struct request *r, const char *text, json_t *questions, struct isolat_error *err)
 {
 	struct report_table table = REPORT_TABLE(4);
-	json_t *answers = r->json ? json_array() : NULL;
-	struct profile_vm vm;
-	struct profile with;
+	json_t *answers;
 	int fits = 0;
 
-	if (profile_parse_vm(text, &r->profile, &vm, err))
+	if (check_question(r, text, err))
 		return -1;
-	if (with_vm(&r->profile, &vm, &with, err)) {
-		profile_vm_free(&vm);
-		return -1;
-	}
-	table.header = true;
-	report_table_cell(&table, "Host");
-	report_table_cell(&table, "Fits");
-	report_table_cell(&table, "CPUs");
-	report_table_cell(&table, "Left by node, or why not");
+	answers = r->json ? json_array() : NULL;
+	if (!r->json)
+		head_table(&table);
 	for (size_t i = 0; i < r->n_hosts; i++)
-		fits += ask_host(r, &with, &r->hosts[i], answers, &table);
-	if (r->json) {
+		fits += ask_in_words(&(struct answer){ r, &r->hosts[i], answers, &table }, text);
+	if (r->json)
 		json_array_append_new(questions, json_pack("{s:o, s:i, s:o}", "vm", report_string(text), "fits", fits,
 							   "hosts", answers));
-	} else {
+	else
 		print_table(text, &table, (size_t)fits, r->n_hosts);
-	}
-	free(with.vms);
-	profile_vm_free(&vm);
 	return fits;
 }
 
@@ -352,12 +451,13 @@ static int run(struct request *r)
 			    "--topology and --hosts exclude each other");
 		return report_error(&err, r->json);
 	}
-	if (!profile_read(r->profile_file, &r->profile, &err) && !read_hosts(r, &err))
+	if (!read_hosts(r, &err) && !read_profile(r, &err))
 		code = ask_all(r, &err);
 	if (code < 0)
 		code = report_error(&err, r->json);
 	for (size_t i = 0; i < r->n_hosts; i++) {
 		host_free(&r->hosts[i].host);
+		profile_free(&r->hosts[i].profile);
 		free(r->hosts[i].name);
 	}
 	free(r->hosts);
@@ -367,8 +467,7 @@ static int run(struct request *r)
 
 int cmd_fit(int argc, char **argv)
 {
-	struct request request = { .profile_file = PROFILE_DEFAULT_FILE,
-				   .vms = calloc((size_t)argc + 1, sizeof(char *)) };
+	struct request request = { .vms = calloc((size_t)argc + 1, sizeof(char *)) };
 	int option, code;
 
 	while ((option = report_option(&usage, argc, argv)) != REPORT_END_OF_OPTIONS) {

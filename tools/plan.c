@@ -122,25 +122,33 @@ static int prepare(struct planner *w)
 	return 0;
 }
 
-/* Hybrid CPUs have cores without an L3: what to do with these is not decided yet. */
+/*
+ * A kernel knows the node of each CPU; only a description can leave it out. Where memory is local, and whose agent
+ * serves whom, cannot be told there.
+ */
 static int check_host(const struct planner *w)
 {
-	for (unsigned int c = 0; c < w->t->n_cores; c++)
-		if (w->t->cores[c].l3 == TOPOLOGY_NONE || w->t->cores[c].node == TOPOLOGY_NONE)
-			return isolat_fail(w->err, ISOLAT_UNSUPPORTED, "plan", w->t->source,
-					   "the core of CPU %u has no %s, and no plan is made for such a host",
-					   w->t->cpus[w->t->cores[c].cpus[0]].os,
-					   w->t->cores[c].l3 == TOPOLOGY_NONE ? "L3" : "NUMA node");
+	for (unsigned int c = 0; c < w->t->n_cores; c++) {
+		if (w->t->cores[c].node != TOPOLOGY_NONE)
+			continue;
+		isolat_fail(w->err, ISOLAT_UNSUPPORTED, "plan", w->t->source,
+			    "the core of CPU %u is in no NUMA node, and no plan is made for such a host",
+			    w->t->cpus[w->t->cores[c].cpus[0]].os);
+		return isolat_hint(w->err, "describe the node that it is in");
+	}
 	return 0;
 }
 
-static int make(struct planner *w, bool with_hint)
+/* What is said where it does not fit. */
+enum words { WORDS_NONE, WORDS_SHORT, WORDS_HINT };
+
+static int make(struct planner *w, enum words words)
 {
 	if (check_host(w) || prepare(w) || plan_reserve_cores(w) || plan_describe_host(w) || plan_describe_vms(w) ||
 	    plan_make_groups(w))
 		return -1;
 	if (!place_find(&w->place))
-		return plan_refuse(w, with_hint);
+		return words == WORDS_NONE ? -1 : plan_refuse(w, words == WORDS_HINT);
 	if (plan_give_cpus(w) || plan_give_memory(w))
 		return -1;
 	return plan_lay_out_caches(w) || plan_set_bandwidth(w) || plan_note_rounding(w) ? -1 : 0;
@@ -153,23 +161,26 @@ static void free_planner(struct planner *w)
 	for (unsigned int i = 0; i < w->place.n_vms && w->place.vms; i++)
 		free(w->place.vms[i].parts);
 	free(w->place.cells);
+	free(w->place.blocks);
 	free(w->place.l3);
+	free(w->place.l2);
 	free(w->place.nodes);
 	free(w->place.vms);
 	free(w->place.memory);
 	free(w->ways);
+	free(w->l2_ways);
 	free(w->reserved);
 	free(w->given_agent);
 }
 
-static int run(const struct profile *profile, const struct host *host, struct plan *plan, bool with_hint,
+static int run(const struct profile *profile, const struct host *host, struct plan *plan, enum words words,
 	       struct isolat_error *err)
 {
 	struct planner w = { .profile = profile, .host = host, .t = &host->topology, .plan = plan, .err = err };
 	int rc;
 
 	*plan = (struct plan){ .profile = profile, .host = host };
-	rc = make(&w, with_hint);
+	rc = make(&w, words);
 	free_planner(&w);
 	if (rc)
 		plan_free(plan);
@@ -178,12 +189,23 @@ static int run(const struct profile *profile, const struct host *host, struct pl
 
 int plan_make(const struct profile *profile, const struct host *host, struct plan *plan, struct isolat_error *err)
 {
-	return run(profile, host, plan, true, err);
+	return run(profile, host, plan, WORDS_HINT, err);
 }
 
 int plan_try(const struct profile *profile, const struct host *host, struct plan *plan, struct isolat_error *err)
 {
-	return run(profile, host, plan, false, err);
+	return run(profile, host, plan, WORDS_SHORT, err);
+}
+
+bool plan_fits(const struct profile *profile, const struct host *host)
+{
+	struct isolat_error err;
+	struct plan plan;
+
+	if (run(profile, host, &plan, WORDS_NONE, &err))
+		return false;
+	plan_free(&plan);
+	return true;
 }
 
 void plan_free(struct plan *plan)

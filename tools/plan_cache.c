@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "plan_demand.h"
 #include "plan_work.h"
 
 static int no_round(const struct planner *w, const char *cache, unsigned int id, unsigned int ways)
@@ -102,7 +101,8 @@ static int lay_out_l3(struct planner *w, unsigned int d)
 	return 0;
 }
 
-static int share_rest_l2(struct planner *w, unsigned int d)
+/* Where nobody asks for ways of L2, all have what others' groups leave. */
+static void share_rest_l2(struct planner *w, unsigned int d)
 {
 	uint64_t rest = w->plan->default_l2[d];
 
@@ -110,45 +110,42 @@ static int share_rest_l2(struct planner *w, unsigned int d)
 		for (unsigned int g = 0; g < w->plan->n_groups; g++)
 			if (w->plan->groups[g].class == PLAN_NONE && runs_in_l2(w, &w->plan->agents[a].cpus, d))
 				w->plan->groups[g].l2[d] = rest;
-
 	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
-		unsigned int ways = 0, g = w->plan->vms[i].group;
+		const struct place_ways *asked = w->place.vms[i].l2;
+		unsigned int ways = asked ? asked[d].shared : 0, g = w->plan->vms[i].group;
 
 		if (g == PLAN_NONE || w->plan->groups[g].l2[d] || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
 			continue;
-		if (demand_l2(w->host, d, &plan_class(w, i)->l2, w->profile->vms[i].name, &ways, w->err))
-			return -1;
 		w->plan->groups[g].l2[d] = ways ? ways_mask((unsigned int)__builtin_ctzll(rest), ways) : rest;
 	}
-	return 0;
+}
+
+/* Who asks for ways of an L2 that it runs in. */
+static void add_askers(const struct planner *w, unsigned int d, struct ways_domain *domain, unsigned int *group_of)
+{
+	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
+		const struct place_ways *asked = w->place.vms[i].l2;
+
+		if (!asked || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
+			continue;
+		if (asked[d].shared > domain->rest_run)
+			domain->rest_run = asked[d].shared;
+		if (!asked[d].run[0])
+			continue;
+		group_of[domain->n] = w->plan->vms[i].group;
+		domain->run[domain->n++] = (struct ways_run){ .ways = asked[d].run[0], .io = asked[d].io };
+	}
 }
 
 /* The L2 of a whole core has no one else in it; where cores share one, exclusive VMs get runs of it. */
 static int lay_out_l2(struct planner *w, unsigned int d)
 {
-	const struct rdt_cache_caps *caps = &w->host->caps.l2;
-	struct ways_domain domain = { .ways = caps->ways, .io = caps->shareable, .rest_run = caps->min_ways };
+	struct ways_domain domain;
 	uint64_t masks[WAYS_MAX_RUNS], rest;
 	unsigned int group_of[WAYS_MAX_RUNS];
 
-	for (unsigned int i = 0; i < w->host->caps.n_groups; i++)
-		if (plan_is_foreign(&w->host->caps.groups[i]))
-			domain.taken |= plan_mask_in(&w->host->caps.groups[i].l2, w->t->l2[d].id);
-	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
-		const struct profile_class *class = plan_class(w, i);
-		unsigned int ways;
-
-		if (!class->l2.unit || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
-			continue;
-		if (demand_l2(w->host, d, &class->l2, w->profile->vms[i].name, &ways, w->err))
-			return -1;
-		if (!class->exclusive && ways > domain.rest_run)
-			domain.rest_run = ways;
-		if (!class->exclusive)
-			continue;
-		group_of[domain.n] = w->plan->vms[i].group;
-		domain.run[domain.n++] = (struct ways_run){ .ways = ways, .io = class->io_ways };
-	}
+	plan_describe_domain(w, true, d, &domain);
+	add_askers(w, d, &domain, group_of);
 	if (!ways_layout(&domain, masks))
 		return no_round(w, "L2", w->t->l2[d].id, domain.ways);
 	rest = ways_mask(0, domain.ways) & ~domain.taken;
@@ -157,22 +154,12 @@ static int lay_out_l2(struct planner *w, unsigned int d)
 		rest &= ~masks[i];
 	}
 	w->plan->default_l2[d] = ways_longest_run(rest);
-	return share_rest_l2(w, d);
-}
-
-static int check_l2(struct planner *w)
-{
-	for (unsigned int i = 0; i < w->plan->n_vms && !w->host->caps.l2.present; i++)
-		if (plan_class(w, i)->l2.unit)
-			return isolat_fail(w->err, ISOLAT_UNSUPPORTED, "plan", w->profile->vms[i].name,
-					   "L2 ways are asked for, and this host cannot allocate L2");
+	share_rest_l2(w, d);
 	return 0;
 }
 
 int plan_lay_out_caches(struct planner *w)
 {
-	if (check_l2(w))
-		return -1;
 	for (unsigned int d = 0; d < w->t->n_l3; d++)
 		if (lay_out_l3(w, d))
 			return -1;

@@ -5,8 +5,7 @@
 
 #define WHOLE 100000 /* thousandths of a percent */
 
-/* NUMA nodes whose cores share an L3: more than one under SNC and Cluster-on-Die. */
-static unsigned int nodes_of_l3(const struct host *host, unsigned int l3)
+unsigned int demand_l3_nodes(const struct host *host, unsigned int l3)
 {
 	const struct topology *t = &host->topology;
 	unsigned int nodes = 0;
@@ -25,7 +24,7 @@ uint64_t demand_l3_way(const struct host *host, unsigned int l3)
 {
 	unsigned int ways = host->caps.l3.ways;
 
-	return ways ? host->topology.l3[l3].bytes / ways / nodes_of_l3(host, l3) : 0;
+	return ways ? host->topology.l3[l3].bytes / ways / demand_l3_nodes(host, l3) : 0;
 }
 
 uint64_t demand_l2_way(const struct host *host, unsigned int l2)

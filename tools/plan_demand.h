@@ -21,6 +21,9 @@ int demand_l3(const struct host *host, unsigned int l3, const struct profile_amo
 int demand_l2(const struct host *host, unsigned int l2, const struct profile_amount *amount, const char *what,
 	      unsigned int *ways, struct isolat_error *err);
 
+/* NUMA nodes whose cores share an L3: more than one under SNC. */
+unsigned int demand_l3_nodes(const struct host *host, unsigned int l3);
+
 /* Bytes that a way of the domain is worth to one NUMA node; 0 if unknown. */
 uint64_t demand_l3_way(const struct host *host, unsigned int l3);
 uint64_t demand_l2_way(const struct host *host, unsigned int l2);

@@ -113,7 +113,7 @@ static int hand_out_pool(struct planner *w, const struct handing *h, unsigned in
 	for (unsigned int c = 0; left && c < w->place.n_cells; c++) {
 		const struct place_cell *cell = &w->place.cells[c];
 
-		if (!vm->span && cell->node != vm->home)
+		if ((!vm->span && cell->node != vm->home) || !place_may_use(cell, vm))
 			continue;
 		for (unsigned int k = h[c].next; k < cell->n_cores; k++)
 			for (unsigned int s = 0; s < cell->smt; s++)

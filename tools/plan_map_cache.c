@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan_demand.h"
 #include "plan_symbol.h"
 #include "report_table.h"
 
@@ -154,19 +155,31 @@ static void draw_row(const struct plan_map *map, const struct ways *ways, unsign
 		fputc('\n', map->out);
 }
 
+/* Under SNC a way is worth less than the cache divided by its ways: why. */
+#define WORTH_TEXT 64
+static const char *worth_text(const struct plan_map *map, unsigned int domain, char text[WORTH_TEXT])
+{
+	unsigned int nodes = map->part == PLAN_L2 ? 1 : demand_l3_nodes(map->plan->host, domain);
+
+	text[0] = '\0';
+	if (nodes > 1)
+		snprintf(text, WORTH_TEXT, " to each of its %u nodes, which divide it (SNC)", nodes);
+	return text;
+}
+
 static void draw_ways(const struct plan_map *map, unsigned int domain)
 {
 	const struct rdt_cache_caps *caps = plan_cache_caps(map->plan, map->part);
 	unsigned int room = (unsigned int)map->width - PLAN_MAP_CELLS, per_line;
-	char all[PLAN_SIZE_TEXT], way[PLAN_SIZE_TEXT];
+	char all[PLAN_SIZE_TEXT], way[PLAN_SIZE_TEXT], worth[WORTH_TEXT];
 	struct ways ways = { .row = calloc(map->plan->n_groups + 4UL, sizeof(*ways.row)) };
 	const struct topology_cache *caches;
 	bool apart = 2 * caps->ways - 1 <= room;
 
 	plan_domains(map->plan, map->part, &caches);
-	plan_map_say(map, PLAN_MAP_INDENT, "%s %u: %s in %u ways of %s", part_name(map), caches[domain].id,
-		     plan_size_text(caches[domain].bytes, all), caps->ways,
-		     plan_size_text(plan_bytes(map->plan, map->part, domain, 1), way));
+	plan_map_say(map, PLAN_MAP_INDENT, "%s %u: %s in %u way%s of %s%s", part_name(map), caches[domain].id,
+		     plan_size_text(caches[domain].bytes, all), caps->ways, plan_plural(caps->ways),
+		     plan_size_text(plan_bytes(map->plan, map->part, domain, 1), way), worth_text(map, domain, worth));
 	if (!ways.row)
 		return;
 	fill_ways(map, domain, &ways);

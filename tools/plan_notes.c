@@ -13,14 +13,16 @@ static int note_rounding(struct planner *w, const char *name, const struct profi
 	char asked[PLAN_SIZE_TEXT], given[PLAN_SIZE_TEXT], each[PLAN_SIZE_TEXT];
 
 	if (amount->unit == PROFILE_BYTES && ways * way != amount->value)
-		return plan_note(w, "%s: %s asked, %s given: %u ways of %s", name, plan_size_text(amount->value, asked),
-				 plan_size_text(ways * way, given), ways, plan_size_text(way, each));
+		return plan_note(w, "%s: %s asked, %s given: %u way%s of %s", name,
+				 plan_size_text(amount->value, asked), plan_size_text(ways * way, given), ways,
+				 plan_plural(ways), plan_size_text(way, each));
 	if (amount->unit == PROFILE_PERCENT && (uint64_t)ways * 100000 != amount->value * w->host->caps.l3.ways)
 		return plan_note(w, "%s: %g %% of the L3 asked, %.3g %% given: %u of %u ways", name,
 				 (double)amount->value / 1000, 100.0 * ways / w->host->caps.l3.ways, ways,
 				 w->host->caps.l3.ways);
 	if (amount->unit == PROFILE_WAYS && ways != amount->value)
-		return plan_note(w, "%s: %u ways given: this host's masks have at least that many", name, ways);
+		return plan_note(w, "%s: %u way%s given: this host's masks have at least that many", name, ways,
+				 plan_plural(ways));
 	return 0;
 }
 
@@ -53,8 +55,8 @@ static int note_load(struct planner *w)
 			if (!w->place.vms[i].dedicated && !w->place.vms[i].span && w->place.vms[i].home == node)
 				cpus = w->plan->vms[i].cpus.n;
 		if (w->place.nodes[node].pool_load > cpus && cpus &&
-		    plan_note(w, "node %u: %u vCPUs of shared classes share %u CPUs", w->t->nodes[node].os,
-			      w->place.nodes[node].pool_load, cpus))
+		    plan_note(w, "node %u: %u vCPUs of shared classes share %u CPU%s", w->t->nodes[node].os,
+			      w->place.nodes[node].pool_load, cpus, plan_plural(cpus)))
 			return plan_no_memory(w->err);
 	}
 	return 0;

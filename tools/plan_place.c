@@ -1,220 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "plan_place.h"
+#include "plan_place_impl.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "plan_memory.h"
 
 /*
  * Depth first: the VMs that are hardest to place go first (a node of their own wish, then cores, then ways), each tries
- * its nodes from the best one on, in a node first the single cells in which it fits tightest, then as few cells as can
- * be. Nodes and cells that are alike are tried once. Where a VM in a cell needs ways of its own, these are laid out at
- * once, so that cores and cache are found together.
+ * its nodes from the best one on, in a node first the single L3s in which it fits tightest, then as few L3s as can be,
+ * and in these the L2s likewise. Nodes, blocks and cells that are alike are tried once. Where a VM in a cell needs ways
+ * of its own, these are laid out at once, so that cores and caches are found together.
  */
-
-struct saved_l3 {
-	unsigned int n, rest_run;
-};
 
 static bool place_next(struct place *p, const unsigned int *order, unsigned int k);
-
-static bool may_go_on(struct place *p)
-{
-	p->gave_up |= p->steps++ >= PLACE_BUDGET;
-	return !p->gave_up;
-}
-
-/* ---- What is left in a cell ---- */
-
-static unsigned int cpus_free(const struct place_cell *cell, const struct place_vm *vm)
-{
-	return cell->free * cell->smt + (vm->whole ? 0 : cell->loose);
-}
-
-static bool take(struct place_cell *cell, const struct place_vm *vm, unsigned int cpus)
-{
-	unsigned int cores;
-
-	if (vm->whole) {
-		if (cpus % cell->smt || cpus / cell->smt > cell->free)
-			return false;
-		cell->free -= cpus / cell->smt;
-		return true;
-	}
-	if (cpus > cpus_free(cell, vm))
-		return false;
-	cores = cpus > cell->loose ? (cpus - cell->loose + cell->smt - 1) / cell->smt : 0;
-	cell->free -= cores;
-	cell->loose += cores * cell->smt - cpus;
-	return true;
-}
-
-/* ---- What is left in a domain ---- */
-
-static bool add_ways(struct ways_domain *l3, const struct place_ways *ways)
-{
-	uint64_t masks[WAYS_MAX_RUNS];
-	unsigned int n = l3->n;
-
-	for (unsigned int i = 0; i < 2; i++) {
-		if (!ways->run[i])
-			continue;
-		if (l3->n == WAYS_MAX_RUNS)
-			return false;
-		l3->run[l3->n++] = (struct ways_run){ .ways = ways->run[i], .io = ways->io };
-	}
-	if (ways->shared > l3->rest_run)
-		l3->rest_run = ways->shared;
-	else if (l3->n == n)
-		return true;
-	return ways_layout(l3, masks);
-}
-
-static struct saved_l3 save_l3(const struct ways_domain *l3)
-{
-	return (struct saved_l3){ l3->n, l3->rest_run };
-}
-
-static void restore_l3(struct ways_domain *l3, struct saved_l3 saved)
-{
-	l3->n = saved.n;
-	l3->rest_run = saved.rest_run;
-}
-
-/* ---- Being alike ---- */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ hash >> 29;
-}
-
-static uint64_t l3_print(const struct ways_domain *l3)
-{
-	uint64_t hash = mix(mix(mix(l3->ways, l3->io), l3->taken), l3->rest_run);
-
-	for (unsigned int i = 0; i < l3->n; i++)
-		hash = mix(hash, l3->run[i].ways << 1 | l3->run[i].io);
-	return hash;
-}
-
-static uint64_t cell_print(const struct place *p, const struct place_cell *cell)
-{
-	return mix(mix(mix(l3_print(&p->l3[cell->l3]), cell->free), cell->loose), cell->smt);
-}
-
-static uint64_t node_print(const struct place *p, unsigned int node)
-{
-	const struct place_node *n = &p->nodes[node];
-	uint64_t hash =
-		mix(mix(mix(mix(n->memory, n->pool_need), n->pool_load), n->timers), n->agent_core == PLACE_ANY);
-
-	for (unsigned int i = 0; i < p->n_cells; i++)
-		if (p->cells[i].node == node)
-			hash = mix(hash, cell_print(p, &p->cells[i]));
-	return p->any_wish ? mix(hash, node) : hash;
-}
-
-static bool seen_before(uint64_t *seen, unsigned int *n, uint64_t print)
-{
-	for (unsigned int i = 0; i < *n; i++)
-		if (seen[i] == print)
-			return true;
-	seen[(*n)++] = print;
-	return false;
-}
-
-/* ---- The end: pools, and memory from anywhere ---- */
-
-static unsigned int pool_cpus(const struct place *p, unsigned int node)
-{
-	unsigned int cpus = 0;
-
-	for (unsigned int i = 0; i < p->n_cells; i++)
-		if (p->cells[i].node == node)
-			cpus += p->cells[i].free * p->cells[i].smt + p->cells[i].loose;
-	return cpus;
-}
-
-static bool pools_are_enough(const struct place *p)
-{
-	unsigned int all = 0, most = 0;
-
-	for (unsigned int node = 0; node < p->n_nodes; node++) {
-		unsigned int cpus = pool_cpus(p, node);
-
-		if (cpus < p->nodes[node].pool_need)
-			return false;
-		all += cpus;
-	}
-	for (unsigned int i = 0; i < p->n_vms; i++) {
-		const struct place_vm *vm = &p->vms[i];
-
-		if (vm->dedicated || !vm->span)
-			continue;
-		if (!pool_cpus(p, vm->home))
-			return false;
-		most = vm->cpus > most ? vm->cpus : most;
-	}
-	return all >= most;
-}
-
-static bool runs_in_node(const struct place *p, const struct place_vm *vm, unsigned int node)
-{
-	for (unsigned int k = 0; k < vm->n_parts; k++)
-		if (p->cells[vm->parts[k].cell].node == node)
-			return true;
-	return !vm->dedicated && vm->span && pool_cpus(p, node);
-}
-
-/* What its home has. The deal may take it away again for who can have no other. */
-static void from_home(struct memory_deal *deal, unsigned int ask, unsigned int home)
-{
-	uint64_t bytes = deal->asked[ask] < deal->free[home] ? deal->asked[ask] : deal->free[home];
-
-	if (!deal->from[(size_t)ask * deal->n_nodes + home])
-		return;
-	deal->given[(size_t)ask * deal->n_nodes + home] = bytes;
-	deal->free[home] -= bytes;
-	deal->asked[ask] -= bytes;
-}
-
-/*
- * Memory from several nodes takes what the others leave: that of a VM which may use any, and that of one which spans,
- * in the nodes that it spans. Its home comes first.
- */
-static bool deal_memory(struct place *p)
-{
-	struct memory_deal deal = {
-		.n_asks = p->n_vms,
-		.n_nodes = p->n_nodes,
-		.asked = calloc(p->n_vms + 1, sizeof(*deal.asked)),
-		.from = calloc((size_t)p->n_vms * p->n_nodes + 1, sizeof(*deal.from)),
-		.free = calloc(p->n_nodes + 1, sizeof(*deal.free)),
-		.given = p->memory,
-	};
-	bool ok = deal.asked && deal.from && deal.free;
-
-	memset(p->memory, 0, (size_t)p->n_vms * p->n_nodes * sizeof(*p->memory));
-	for (unsigned int node = 0; node < p->n_nodes && ok; node++)
-		deal.free[node] = p->nodes[node].memory;
-	for (unsigned int i = 0; i < p->n_vms && ok; i++) {
-		const struct place_vm *vm = &p->vms[i];
-
-		if (!vm->memory_any && !vm->span)
-			continue;
-		deal.asked[i] = vm->memory;
-		for (unsigned int node = 0; node < p->n_nodes; node++)
-			deal.from[(size_t)i * p->n_nodes + node] = vm->memory_any || runs_in_node(p, vm, node);
-		from_home(&deal, i, vm->home);
-	}
-	ok = ok && memory_deal(&deal);
-	free(deal.asked);
-	free(deal.from);
-	free(deal.free);
-	return ok;
-}
 
 static bool has_timer_vm(const struct place *p, unsigned int l3, unsigned int node)
 {
@@ -233,50 +29,50 @@ static bool has_timer_vm(const struct place *p, unsigned int l3, unsigned int no
 static bool place_end(struct place *p)
 {
 	p->stuck = p->n_vms;
-	return pools_are_enough(p) && deal_memory(p);
+	return place_pools_are_enough(p) && place_deal_memory(p);
 }
 
 /* ---- A VM with CPUs of its own ---- */
 
-struct
-try {
-	struct place *p;
-	const unsigned int *order;
-	unsigned int k;
-	struct place_vm *vm;
-	unsigned int node; /* PLACE_ANY: all of them, it spans */
-};
-
-static bool is_open(const struct try *t, const struct place_cell *cell)
+static unsigned int node_of(const struct place *p, unsigned int block)
 {
-	return t->node == PLACE_ANY || cell->node == t->node;
+	return p->cells[p->blocks[block].first].node;
 }
 
-/* Gives the VM @cpus of cell @i as one more part, and goes on with @next. All is as before when that leads nowhere. */
-static bool with_part(const struct try *t, unsigned int i, unsigned int cpus,
-		      bool (*next)(const struct try *, unsigned int, unsigned int, unsigned int), unsigned int left,
-		      unsigned int parts_left)
+static unsigned int l3_of(const struct place *p, unsigned int block)
 {
-	struct place_cell *cell = &t->p->cells[i], before = *cell;
-	struct ways_domain *l3 = &t->p->l3[cell->l3];
-	struct saved_l3 saved = save_l3(l3);
-	bool known = false;
+	return p->cells[p->blocks[block].first].l3;
+}
+
+/* CPUs of a block that the VM may have. */
+static unsigned int room_in(const struct place_turn *t, unsigned int block)
+{
+	if (t->node != PLACE_ANY && node_of(t->p, block) != t->node)
+		return 0;
+	return place_block_free(t->p, &t->p->blocks[block], t->vm);
+}
+
+/* Gives the VM @cpus of block @b, and goes on with @next. All is as before when that leads nowhere. */
+static bool with_block(const struct place_turn *t, unsigned int b, unsigned int cpus, place_next_part next,
+		       unsigned int left, unsigned int parts_left)
+{
+	unsigned int l3 = l3_of(t->p, b);
+	struct place_saved saved;
+	bool known = l3 == PLACE_ANY;
 
 	for (unsigned int k = 0; k < t->vm->n_parts; k++)
-		known |= t->p->cells[t->vm->parts[k].cell].l3 == cell->l3;
-	if (!may_go_on(t->p) || !take(cell, t->vm, cpus))
-		return false;
-	t->vm->parts[t->vm->n_parts++] = (struct place_part){ i, cpus };
-	if ((known || add_ways(l3, &t->vm->ways[cell->l3])) && next(t, i + 1, left, parts_left))
+		known |= t->p->cells[t->vm->parts[k].cell].l3 == l3;
+	if (known)
+		return place_fill(t, b, cpus, next, left, parts_left);
+	saved = place_save(&t->p->l3[l3]);
+	if (place_add_ways(&t->p->l3[l3], &t->vm->ways[l3]) && place_fill(t, b, cpus, next, left, parts_left))
 		return true;
-	t->vm->n_parts--;
-	restore_l3(l3, saved);
-	*cell = before;
+	place_restore(&t->p->l3[l3], saved);
 	return false;
 }
 
 /* Goes on with the next VM, if there is memory. */
-static bool finish_vm(const struct try *t)
+static bool finish_vm(const struct place_turn *t)
 {
 	struct place_node *home = &t->p->nodes[t->vm->home];
 	uint64_t bytes = t->vm->memory_any || t->vm->span ? 0 : t->vm->memory;
@@ -290,7 +86,7 @@ static bool finish_vm(const struct try *t)
 	return false;
 }
 
-typedef bool (*goes_on)(const struct try *t);
+typedef bool (*goes_on)(const struct place_turn *t);
 
 /* All agents are in one group: two in an L3 share its ways. */
 static bool other_agent_in(const struct place *p, unsigned int node, unsigned int l3)
@@ -306,29 +102,58 @@ static bool other_agent_in(const struct place *p, unsigned int node, unsigned in
 	return false;
 }
 
-static bool agent_in(const struct try *t, unsigned int i, goes_on then)
+static bool with_agent_ways(const struct place_turn *t, unsigned int l3, goes_on then)
 {
-	struct place_node *node = &t->p->nodes[t->vm->home];
-	unsigned int l3_index = i == PLACE_ANY ? node->agent_l3 : t->p->cells[i].l3;
-	struct ways_domain *l3 = &t->p->l3[l3_index];
-	struct saved_l3 saved = save_l3(l3);
+	struct place_saved saved;
 
-	if (i != PLACE_ANY && (!t->p->cells[i].free || t->p->cells[i].node != t->vm->home || !may_go_on(t->p)))
-		return false;
-	if (i != PLACE_ANY)
-		t->p->cells[i].free--;
-	node->agent_cell = i;
-	if ((other_agent_in(t->p, t->vm->home, l3_index) || add_ways(l3, &t->p->agent)) && then(t))
+	if (l3 == PLACE_ANY)
+		return !t->p->agent.run[0] && then(t);
+	saved = place_save(&t->p->l3[l3]);
+	if ((other_agent_in(t->p, t->vm->home, l3) || place_add_ways(&t->p->l3[l3], &t->p->agent)) && then(t))
 		return true;
-	node->agent_cell = PLACE_ANY;
-	if (i != PLACE_ANY)
-		t->p->cells[i].free++;
-	restore_l3(l3, saved);
+	place_restore(&t->p->l3[l3], saved);
 	return false;
 }
 
+static bool agent_in(const struct place_turn *t, unsigned int i, goes_on then)
+{
+	struct place_node *node = &t->p->nodes[t->vm->home];
+	struct place_cell *cell = &t->p->cells[i];
+
+	if (!place_may_go_on(t->p))
+		return false;
+	cell->free--;
+	node->agent_cell = i;
+	if (with_agent_ways(t, cell->l3, then))
+		return true;
+	node->agent_cell = PLACE_ANY;
+	cell->free++;
+	return false;
+}
+
+/* In one of the cells that are near the VM, or in one of the others; of those that are alike, in one. */
+static bool agent_somewhere(const struct place_turn *t, bool near, goes_on then)
+{
+	struct place *p = t->p;
+	uint64_t *seen = calloc(p->n_cells + 1, sizeof(*seen));
+	unsigned int n_seen = 0;
+	bool found = false;
+
+	for (unsigned int b = 0; seen && b < p->n_blocks && !found; b++) {
+		const struct place_block *block = &p->blocks[b];
+
+		if (node_of(p, b) != t->vm->home || has_timer_vm(p, l3_of(p, b), t->vm->home) != near)
+			continue;
+		for (unsigned int i = block->first; i < block->first + block->n && !found; i++)
+			if (p->cells[i].free && !place_seen_before(seen, &n_seen, place_cell_print(p, &p->cells[i])))
+				found = agent_in(t, i, then);
+	}
+	free(seen);
+	return found;
+}
+
 /* The first VM of a node that wants an agent brings it: on the core given for it, or near the VM if there is room. */
-static bool with_agent(const struct try *t, goes_on then)
+static bool with_agent(const struct place_turn *t, goes_on then)
 {
 	struct place_node *node = &t->p->nodes[t->vm->home];
 	bool found = false;
@@ -337,12 +162,9 @@ static bool with_agent(const struct try *t, goes_on then)
 	if (!t->vm->timer || node->timers > 1) {
 		found = then(t);
 	} else if (node->agent_core != PLACE_ANY) {
-		found = agent_in(t, PLACE_ANY, then);
+		found = with_agent_ways(t, node->agent_l3, then);
 	} else {
-		for (unsigned int near = 2; near-- > 0 && !found;)
-			for (unsigned int i = 0; i < t->p->n_cells && !found; i++)
-				if (has_timer_vm(t->p, t->p->cells[i].l3, t->vm->home) == near)
-					found = agent_in(t, i, then);
+		found = agent_somewhere(t, true, then) || agent_somewhere(t, false, then);
 	}
 	if (!found)
 		node->timers -= t->vm->timer;
@@ -350,7 +172,7 @@ static bool with_agent(const struct try *t, goes_on then)
 }
 
 /* A VM that spans has its agent in one of its nodes. */
-static bool at_home(const struct try *t)
+static bool at_home(const struct place_turn *t)
 {
 	for (unsigned int k = 0; k < t->vm->n_parts; k++) {
 		unsigned int node = t->p->cells[t->vm->parts[k].cell].node;
@@ -364,129 +186,177 @@ static bool at_home(const struct try *t)
 	return false;
 }
 
-/* Spreads what is @left over exactly @parts_left cells, from cell @from on; most in the first ones. */
-static bool spread(const struct try *t, unsigned int from, unsigned int left, unsigned int parts_left)
+static unsigned int most_room(const struct place_turn *t)
 {
+	unsigned int most = 0;
+
+	for (unsigned int b = 0; b < t->p->n_blocks; b++)
+		most = t->shares[b].room > most ? t->shares[b].room : most;
+	return most;
+}
+
+/* Spreads what is @left over exactly @parts_left blocks, from block @from on; most in the first ones. */
+static bool spread(const struct place_turn *t, unsigned int from, unsigned int left, unsigned int parts_left)
+{
+	unsigned int least, others;
+
 	if (!left && !parts_left)
 		return at_home(t);
-	if (!left || !parts_left || t->p->gave_up)
+	if (!left || !parts_left)
 		return false;
-	for (unsigned int i = from; i < t->p->n_cells; i++) {
-		struct place_cell *cell = &t->p->cells[i];
-		unsigned int most = cpus_free(cell, t->vm);
+	/* What the other parts can bear at most. */
+	others = (parts_left - 1) * most_room(t);
+	least = left > others ? left - others : 1;
+	for (unsigned int b = from; b < t->p->n_blocks && t->shares[b].all >= left; b++) {
+		struct place_share *share = &t->shares[b];
+		unsigned int most = share->room < left ? share->room : left;
 
-		if (!is_open(t, cell))
-			continue;
-		most = most < left ? most : left;
-		for (unsigned int cpus = most; cpus; cpus--) {
-			if (parts_left == 1 && cpus != left)
-				break;
-			if (with_part(t, i, cpus, spread, left - cpus, parts_left - 1))
+		share->taken = 0;
+		if (share->like != PLACE_ANY && t->shares[share->like].taken < most)
+			most = t->shares[share->like].taken;
+		for (unsigned int cpus = most; cpus >= least && !t->p->gave_up; cpus--) {
+			share->taken = cpus;
+			if (with_block(t, b, cpus, spread, left - cpus, parts_left - 1))
 				return true;
-			if (t->p->gave_up)
-				return false;
 		}
+		share->taken = 0;
 	}
 	return false;
 }
 
-/* The cell with the least room that is enough, but more than that of cell @after or the same behind it; PLACE_ANY:
- * none. */
-static unsigned int next_tightest(const struct try *t, unsigned int after)
+static uint64_t print_of(const struct place_turn *t, unsigned int block)
 {
-	const struct place *p = t->p;
-	unsigned int best = PLACE_ANY;
+	return place_mix(place_block_print(t->p, &t->p->blocks[block]),
+			 t->node == PLACE_ANY ? node_of(t->p, block) : 0);
+}
 
-	for (unsigned int i = 0; i < p->n_cells; i++) {
-		unsigned int room = cpus_free(&p->cells[i], t->vm), than;
+static bool make_shares(struct place_turn *t)
+{
+	unsigned int n = t->p->n_blocks, all = 0;
+	uint64_t *prints = calloc(n + 1, sizeof(*prints));
 
-		if (!is_open(t, &p->cells[i]) || room < t->vm->cpus)
+	t->shares = calloc(n + 1, sizeof(*t->shares));
+	for (unsigned int b = n; b-- > 0 && prints && t->shares;) {
+		t->shares[b].room = room_in(t, b);
+		t->shares[b].all = all += t->shares[b].room;
+		prints[b] = t->shares[b].room ? print_of(t, b) : 0;
+	}
+	for (unsigned int b = 0; b < n && prints && t->shares; b++) {
+		t->shares[b].like = PLACE_ANY;
+		for (unsigned int k = b; k-- > 0 && t->shares[b].like == PLACE_ANY && t->shares[b].room;)
+			if (t->shares[k].room && prints[k] == prints[b])
+				t->shares[b].like = k;
+	}
+	free(prints);
+	return prints && t->shares;
+}
+
+/* The block with the least room that is enough, but more than that of block @after or the same behind it; PLACE_ANY:
+ * none. */
+static unsigned int next_tightest(const struct place_turn *t, unsigned int after)
+{
+	unsigned int best = PLACE_ANY, least = PLACE_ANY, than = after == PLACE_ANY ? 0 : room_in(t, after);
+
+	for (unsigned int b = 0; b < t->p->n_blocks; b++) {
+		unsigned int room = room_in(t, b);
+
+		if (room < t->vm->cpus || room >= least)
 			continue;
-		than = after == PLACE_ANY ? 0 : cpus_free(&p->cells[after], t->vm);
-		if (after != PLACE_ANY && (room < than || (room == than && i <= after)))
+		if (after != PLACE_ANY && (room < than || (room == than && b <= after)))
 			continue;
-		if (best == PLACE_ANY || room < cpus_free(&p->cells[best], t->vm))
-			best = i;
+		best = b;
+		least = room;
 	}
 	return best;
 }
 
-static bool in_one_cell(const struct try *t)
+static bool in_one_block(const struct place_turn *t)
 {
-	uint64_t *seen = calloc(t->p->n_cells, sizeof(*seen));
+	uint64_t *seen = calloc(t->p->n_blocks, sizeof(*seen));
 	unsigned int n_seen = 0;
 	bool found = false;
 
-	for (unsigned int i = next_tightest(t, PLACE_ANY); seen && i != PLACE_ANY && !found && !t->p->gave_up;
-	     i = next_tightest(t, i)) {
-		uint64_t print = mix(cell_print(t->p, &t->p->cells[i]), t->node == PLACE_ANY ? t->p->cells[i].node : 0);
-
-		if (!seen_before(seen, &n_seen, print))
-			found = with_part(t, i, t->vm->cpus, spread, 0, 0);
+	for (unsigned int b = next_tightest(t, PLACE_ANY); seen && b != PLACE_ANY && !found && !t->p->gave_up;
+	     b = next_tightest(t, b)) {
+		if (!place_seen_before(seen, &n_seen, print_of(t, b)))
+			found = with_block(t, b, t->vm->cpus, spread, 0, 0);
 	}
 	free(seen);
 	return found;
 }
 
-static unsigned int open_cells(const struct try *t)
+static bool place_own_cpus(struct place_turn *t)
 {
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < t->p->n_cells; i++)
-		n += is_open(t, &t->p->cells[i]) && cpus_free(&t->p->cells[i], t->vm);
-	return n;
-}
-
-static bool place_own_cpus(const struct try *t)
-{
-	unsigned int most = open_cells(t);
+	unsigned int most = 0;
+	bool found = false;
 
 	t->vm->n_parts = 0;
-	if (in_one_cell(t))
+	if (in_one_block(t))
 		return true;
-	for (unsigned int parts = 2; parts <= most && !t->p->gave_up; parts++)
-		if (spread(t, 0, t->vm->cpus, parts))
-			return true;
-	return false;
+	if (make_shares(t)) {
+		for (unsigned int b = 0; b < t->p->n_blocks; b++)
+			most += t->shares[b].room > 0;
+		for (unsigned int parts = 2; parts <= most && !found && !t->p->gave_up; parts++)
+			found = (uint64_t)parts * most_room(t) >= t->vm->cpus && spread(t, 0, t->vm->cpus, parts);
+	}
+	free(t->shares);
+	t->shares = NULL;
+	return found;
 }
 
 /* ---- A VM in a pool ---- */
 
-/* In each L3 where the pool has CPUs it gets its ways. */
-static bool pool_ways(const struct try *t)
+/* In each domain where the pool has CPUs for it the VM gets its ways. @done has a flag for each of L3 and L2. */
+static bool pool_ways(const struct place_turn *t, bool *done)
 {
 	struct place *p = t->p;
+	bool *done_l2 = done + p->n_l3;
 
-	for (unsigned int d = 0; d < p->n_l3; d++) {
-		bool here = false;
+	for (unsigned int i = 0; i < p->n_cells; i++) {
+		const struct place_cell *cell = &p->cells[i];
 
-		for (unsigned int i = 0; i < p->n_cells; i++)
-			here |= p->cells[i].l3 == d && is_open(t, &p->cells[i]) && p->cells[i].free + p->cells[i].loose;
-		if (here && !add_ways(&p->l3[d], &t->vm->ways[d]))
+		if ((t->node != PLACE_ANY && cell->node != t->node) || !(cell->free + cell->loose) ||
+		    !place_may_use(cell, t->vm))
+			continue;
+		if (cell->l3 != PLACE_ANY && !done[cell->l3] &&
+		    !place_add_ways(&p->l3[cell->l3], &t->vm->ways[cell->l3]))
 			return false;
+		if (t->vm->l2 && !done_l2[cell->l2] && !place_add_ways(&p->l2[cell->l2], &t->vm->l2[cell->l2]))
+			return false;
+		if (cell->l3 != PLACE_ANY)
+			done[cell->l3] = true;
+		if (t->vm->l2)
+			done_l2[cell->l2] = true;
 	}
 	return true;
 }
 
-static bool with_pool_ways(const struct try *t)
+static bool pool_is_enough(const struct place_turn *t)
+{
+	const struct place *p = t->p;
+
+	return t->vm->span || (place_pool_cpus(p, NULL, t->vm->home) >= p->nodes[t->vm->home].pool_need &&
+			       place_pool_cpus(p, t->vm, t->vm->home) >= t->vm->cpus);
+}
+
+static bool with_pool_ways(const struct place_turn *t)
 {
 	struct place *p = t->p;
-	struct saved_l3 *saved = calloc(p->n_l3 + 1, sizeof(*saved));
-	bool found;
+	unsigned int n = p->n_l3 + p->n_l2;
+	struct place_saved *saved = calloc(n + 1, sizeof(*saved));
+	bool *done = calloc(n + 1, sizeof(*done)), found;
 
-	if (!saved)
-		return false;
-	for (unsigned int d = 0; d < p->n_l3; d++)
-		saved[d] = save_l3(&p->l3[d]);
-	found = (t->vm->span || pool_cpus(p, t->vm->home) >= p->nodes[t->vm->home].pool_need) && pool_ways(t) &&
-		finish_vm(t);
-	for (unsigned int d = 0; d < p->n_l3 && !found; d++)
-		restore_l3(&p->l3[d], saved[d]);
+	for (unsigned int d = 0; saved && d < n; d++)
+		saved[d] = place_save(d < p->n_l3 ? &p->l3[d] : &p->l2[d - p->n_l3]);
+	found = saved && done && pool_is_enough(t) && pool_ways(t, done) && finish_vm(t);
+	for (unsigned int d = 0; saved && d < n && !found; d++)
+		place_restore(d < p->n_l3 ? &p->l3[d] : &p->l2[d - p->n_l3], saved[d]);
 	free(saved);
+	free(done);
 	return found;
 }
 
-static bool place_in_pool(const struct try *t)
+static bool place_in_pool(const struct place_turn *t)
 {
 	struct place_node *node = &t->p->nodes[t->vm->home];
 	unsigned int need = node->pool_need;
@@ -503,14 +373,16 @@ static bool place_in_pool(const struct try *t)
 }
 
 /* In all pools together; its agent is in one of their nodes. */
-static bool place_in_any_pool(struct try *t)
+static bool place_in_any_pool(struct place_turn *t)
 {
 	t->node = PLACE_ANY;
 	for (unsigned int node = 0; node < t->p->n_nodes; node++) {
 		t->vm->home = node;
-		if (pool_cpus(t->p, node) && place_in_pool(t))
+		if (!place_pool_cpus(t->p, t->vm, node))
+			continue;
+		if (place_in_pool(t))
 			return true;
-		if (!t->vm->timer && pool_cpus(t->p, node))
+		if (!t->vm->timer)
 			return false;
 	}
 	return false;
@@ -524,11 +396,9 @@ static unsigned int cpus_in_node(const struct place *p, const struct place_vm *v
 	unsigned int all = 0;
 
 	*largest = 0;
-	for (unsigned int i = 0; i < p->n_cells; i++) {
-		unsigned int cpus = cpus_free(&p->cells[i], vm);
+	for (unsigned int b = 0; b < p->n_blocks; b++) {
+		unsigned int cpus = node_of(p, b) == node ? place_block_free(p, &p->blocks[b], vm) : 0;
 
-		if (p->cells[i].node != node)
-			continue;
 		all += cpus;
 		*largest = cpus > *largest ? cpus : *largest;
 	}
@@ -539,19 +409,21 @@ static unsigned int cpus_in_node(const struct place *p, const struct place_vm *v
  * PLACE_ANY: no room. */
 static unsigned int rank_node(const struct place *p, const struct place_vm *vm, unsigned int node)
 {
-	unsigned int largest, all = cpus_in_node(p, vm, node, &largest);
+	unsigned int largest, all;
 
 	if (!vm->memory_any && vm->memory > p->nodes[node].memory)
 		return PLACE_ANY;
-	if (!vm->dedicated)
-		return pool_cpus(p, node) < vm->cpus ? PLACE_ANY
-						     : 1000000 + p->nodes[node].pool_load - pool_cpus(p, node);
+	if (!vm->dedicated) {
+		all = place_pool_cpus(p, vm, node);
+		return all < vm->cpus ? PLACE_ANY : 1000000 + p->nodes[node].pool_load - all;
+	}
+	all = cpus_in_node(p, vm, node, &largest);
 	if (all < vm->cpus)
 		return PLACE_ANY;
 	return (largest >= vm->cpus ? 0 : 1000000) + all;
 }
 
-static bool try_nodes(struct try *t)
+static bool try_nodes(struct place_turn *t)
 {
 	struct place *p = t->p;
 	uint64_t *seen = calloc(2 * p->n_nodes, sizeof(*seen)), *done = seen + p->n_nodes;
@@ -572,7 +444,7 @@ static bool try_nodes(struct try *t)
 		if (best == PLACE_ANY)
 			break;
 		done[best] = true;
-		if (seen_before(seen, &n_seen, node_print(p, best)))
+		if (place_seen_before(seen, &n_seen, place_node_print(p, best)))
 			continue;
 		t->node = best;
 		t->vm->home = best;
@@ -584,9 +456,9 @@ static bool try_nodes(struct try *t)
 
 static bool place_next(struct place *p, const unsigned int *order, unsigned int k)
 {
-	struct try t = { .p = p, .order = order, .k = k, .node = PLACE_ANY };
+	struct place_turn t = { .p = p, .order = order, .k = k, .node = PLACE_ANY };
 
-	if (!may_go_on(p))
+	if (!place_may_go_on(p))
 		return false;
 	if (k == p->n_vms)
 		return place_end(p);
@@ -607,16 +479,22 @@ static bool place_next(struct place *p, const unsigned int *order, unsigned int 
 
 /* ---- The order ---- */
 
-static unsigned int most_ways(const struct place *p, const struct place_vm *vm)
+static unsigned int most_of(const struct place_ways *ways, unsigned int n)
 {
 	unsigned int most = 0;
 
-	for (unsigned int d = 0; d < p->n_l3; d++) {
-		unsigned int ways = vm->ways[d].run[0] + vm->ways[d].run[1];
+	for (unsigned int d = 0; ways && d < n; d++) {
+		unsigned int all = ways[d].run[0] + ways[d].run[1];
 
-		most = ways > most ? ways : most;
+		most = all > most ? all : most;
 	}
 	return most;
+}
+
+/* Of L3 and L2 together. */
+static unsigned int most_ways(const struct place *p, const struct place_vm *vm)
+{
+	return most_of(vm->ways, p->n_l3) + most_of(vm->l2, p->n_l2);
 }
 
 static bool is_harder(const struct place *p, const struct place_vm *a, const struct place_vm *b)
@@ -636,6 +514,17 @@ static bool is_harder(const struct place *p, const struct place_vm *a, const str
 	return a->memory > b->memory;
 }
 
+void place_order(const struct place *p, unsigned int *order)
+{
+	for (unsigned int n = 0; n < p->n_vms; n++) {
+		unsigned int i = n;
+
+		for (; i && is_harder(p, &p->vms[n], &p->vms[order[i - 1]]); i--)
+			order[i] = order[i - 1];
+		order[i] = n;
+	}
+}
+
 bool place_find(struct place *p)
 {
 	unsigned int *order = calloc(p->n_vms + 1, sizeof(*order));
@@ -644,15 +533,11 @@ bool place_find(struct place *p)
 	p->steps = 0;
 	p->gave_up = !order;
 	p->stuck = PLACE_ANY;
-	for (unsigned int n = 0; order && n < p->n_vms; n++) {
-		unsigned int i = n;
-
-		for (; i && is_harder(p, &p->vms[n], &p->vms[order[i - 1]]); i--)
-			order[i] = order[i - 1];
-		order[i] = n;
-	}
-	found = order && place_next(p, order, 0);
-	if (!found && order && p->stuck < p->n_vms)
+	if (!order)
+		return false;
+	place_order(p, order);
+	found = place_next(p, order, 0);
+	if (!found && p->stuck < p->n_vms)
 		p->stuck = order[p->stuck];
 	free(order);
 	return found;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Says why a profile does not fit: what was asked, what there is, who asks for the rest, and what would fit. */
+/* Says why a profile does not fit: which resource is short, who has it, and what would fit. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan_hint.h"
 #include "plan_view.h"
 #include "plan_work.h"
 
@@ -26,6 +27,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *text, const c
 	text->left -= (size_t)n;
 }
 
+/* ---- In general: what is asked for, what there is ---- */
+
 /* "node 0: 7 cores, 64 GiB" */
 static void say_there(const struct planner *w, struct text *text)
 {
@@ -33,10 +36,14 @@ static void say_there(const struct planner *w, struct text *text)
 		unsigned int cores = 0;
 		char memory[PLAN_SIZE_TEXT];
 
+		if (text->left < 60) {
+			say(text, "; and more");
+			return;
+		}
 		for (unsigned int i = 0; i < w->place.n_cells; i++)
 			cores += w->place.cells[i].node == node ? w->place.cells[i].n_cores : 0;
-		say(text, "%snode %u: %u cores, %s", node ? "; " : "", w->t->nodes[node].os, cores,
-		    plan_size_text(w->t->nodes[node].bytes, memory));
+		say(text, "%snode %u: %u core%s, %s", node ? "; " : "", w->t->nodes[node].os, cores,
+		    cores == 1 ? "" : "s", plan_size_text(w->t->nodes[node].bytes, memory));
 	}
 	if (w->host->caps.l3.present)
 		say(text, "; %u ways an L3", w->host->caps.l3.ways);
@@ -47,159 +54,355 @@ static void say_asked(const struct planner *w, unsigned int i, struct text *text
 	const struct place_vm *vm = &w->place.vms[i];
 	char memory[PLAN_SIZE_TEXT];
 
-	say(text, "%u %sCPUs, %s", vm->cpus, vm->dedicated ? "" : "shared ", plan_size_text(vm->memory, memory));
+	say(text, "%u %sCPU%s, %s", vm->cpus, vm->dedicated ? "" : "shared ", vm->cpus == 1 ? "" : "s",
+	    plan_size_text(vm->memory, memory));
 	if (w->t->n_l3 && vm->ways[0].run[0])
 		say(text, ", %u ways", vm->ways[0].run[0] + vm->ways[0].run[1]);
 }
 
-static void say_others(const struct planner *w, struct text *text)
+static void say_in_general(const struct planner *w, struct text *text)
 {
-	const char *comma = "";
-
-	for (unsigned int i = 0; i < w->place.n_vms; i++) {
-		if (i == w->place.stuck)
-			continue;
-		if (text->left < 100) {
-			say(text, ", and more");
-			return;
-		}
-		say(text, "%s%s (", comma, w->profile->vms[i].name);
-		say_asked(w, i, text);
-		say(text, ")");
-		comma = ", ";
-	}
+	say(text, "asks for ");
+	say_asked(w, w->place.stuck, text);
+	say(text, "; there is ");
+	say_there(w, text);
 }
 
-/* ---- What would fit ---- */
+/* ---- One resource ---- */
 
-/* A copy of the profile in which one VM, and the class that only it has, can be changed. */
-struct variant {
-	struct profile profile;
-	struct profile_vm *vm;
-	struct profile_class *class;
+/* What is wrong, where, and beside whom. */
+struct shortage {
+	const struct planner *w;
+	enum plan_short is_short;
+	const struct place_vm *vm;
+	const char *class;
+	struct plan_beside beside;
+	struct plan_left left;
 };
 
-static bool make_variant(const struct profile *p, unsigned int stuck, struct variant *v)
+static bool says_l3(const struct shortage *s)
 {
-	v->profile = *p;
-	v->profile.vms = calloc(p->n_vms, sizeof(*p->vms));
-	v->profile.classes = calloc(p->n_classes + 1, sizeof(*p->classes));
-	if (!v->profile.vms || !v->profile.classes)
-		return false;
-	memcpy(v->profile.vms, p->vms, p->n_vms * sizeof(*p->vms));
-	memcpy(v->profile.classes, p->classes, p->n_classes * sizeof(*p->classes));
-	v->vm = &v->profile.vms[stuck];
-	v->class = &v->profile.classes[v->profile.n_classes++];
-	*v->class = p->classes[p->vms[stuck].class];
-	v->vm->class = v->profile.n_classes - 1;
-	return true;
+	return s->is_short == PLAN_SHORT_L3;
 }
 
-static void free_variant(struct variant *v)
+static unsigned int asked_ways(const struct shortage *s)
 {
-	free(v->profile.vms);
-	free(v->profile.classes);
+	const struct place_ways *ways = says_l3(s) ? s->vm->ways : s->vm->l2;
+
+	return ways ? ways[s->left.at].run[0] + ways[s->left.at].run[1] + ways[s->left.at].shared : 0;
 }
 
-static bool fits(const struct variant *v, const struct host *host)
+static bool ways_are_all_io(const struct shortage *s)
 {
-	struct isolat_error err;
-	struct plan plan;
+	const struct rdt_cache_caps *caps = says_l3(s) ? &s->w->host->caps.l3 : &s->w->host->caps.l2;
 
-	if (plan_try(&v->profile, host, &plan, &err))
-		return false;
-	plan_free(&plan);
-	return true;
+	return !(ways_mask(0, caps->ways) & ~caps->shareable);
 }
 
-#define NEAREST_TRIES 16
-
-static bool with_fewer_ways(const struct planner *w, struct variant *v, unsigned int ways, char *text, size_t size)
+static bool say_ways(const struct shortage *s, struct text *text)
 {
-	struct profile_amount asked = v->class->l3;
+	const struct topology *t = s->w->t;
+	const struct rdt_cache_caps *caps = says_l3(s) ? &s->w->host->caps.l3 : &s->w->host->caps.l2;
+	const char *name = says_l3(s) ? "L3" : "L2";
+	unsigned int asked = asked_ways(s), id;
 
-	if (!asked.unit || !v->class->exclusive)
-		return false;
-	for (unsigned int n = ways; n-- > 1 && ways - n <= NEAREST_TRIES;) {
-		v->class->l3 = (struct profile_amount){ .unit = PROFILE_WAYS, .value = n };
-		if (n < w->host->caps.l3.min_ways || !fits(v, w->host))
-			continue;
-		snprintf(text, size, "with %u ways of L3 in place of %u it fits", n, ways);
+	if (s->left.known && asked <= s->left.ways && s->vm->timer && says_l3(s) && s->w->place.agent.run[0]) {
+		say(text,
+		    "L3 ways are short: a timer agent asks for %u of its own, and no L3 with a free core has them",
+		    s->w->place.agent.run[0]);
 		return true;
 	}
-	v->class->l3 = asked;
+	/* Data and code apart, say, may be short though each would find room. */
+	if (!s->left.known || asked <= s->left.ways)
+		return false;
+	id = says_l3(s) ? t->l3[s->left.at].id : t->l2[s->left.at].id;
+	say(text, "%s ways are short: %u %s asked for, and ", name, asked, asked == 1 ? "is" : "are");
+	if (s->left.with_io > s->left.ways && ways_are_all_io(s))
+		say(text, "all %u of %s %u are used by I/O, which class %s does not allow (io_ways)", caps->ways, name,
+		    id, s->class);
+	else if (s->left.with_io > s->left.ways)
+		say(text,
+		    "%u of %u are left in %s %u, %u with those that I/O uses and class %s does not allow (io_ways)",
+		    s->left.ways, caps->ways, name, id, s->left.with_io, s->class);
+	else
+		say(text, "%u of %u are left in %s %u", s->left.ways, caps->ways, name, id);
+	return true;
+}
+
+static bool takes_from_all(const struct place_vm *vm)
+{
+	return vm->memory_any || vm->span;
+}
+
+/* Of the memory of all nodes, what the VM may have: for those that take it from anywhere. */
+static void sum_memory(struct shortage *s)
+{
+	const struct planner *w = s->w;
+	uint64_t there = 0, asked = 0;
+
+	for (unsigned int node = 0; node < w->t->n_nodes; node++)
+		there += w->t->nodes[node].bytes;
+	for (unsigned int i = 0; i < w->place.n_vms; i++)
+		asked += i == w->place.stuck ? 0 : w->place.vms[i].memory;
+	s->left = (struct plan_left){ .known = true, .at = PLACE_ANY, .memory = there > asked ? there - asked : 0 };
+}
+
+/* Where it could be: " in one node", " in node 1", or anywhere. */
+static void say_asked_where(const struct shortage *s, bool one, struct text *text)
+{
+	say(text, " %s asked for", one ? "is" : "are");
+	if (s->left.at != PLACE_ANY && s->vm->node != PLACE_ANY)
+		say(text, " in node %u", s->w->t->nodes[s->vm->node].os);
+	else if (s->left.at != PLACE_ANY && s->w->t->n_nodes > 1)
+		say(text, " in one node");
+}
+
+static void say_left_where(const struct shortage *s, struct text *text)
+{
+	if (s->left.at == PLACE_ANY)
+		say(text, " in all %u nodes", s->w->t->n_nodes);
+	else
+		say(text, " in node %u", s->w->t->nodes[s->left.at].os);
+}
+
+static bool say_memory(const struct shortage *s, struct text *text)
+{
+	char size[PLAN_SIZE_TEXT];
+
+	if (!s->left.known || s->vm->memory <= s->left.memory)
+		return false;
+	say(text, "memory is short: %s", plan_size_text(s->vm->memory, size));
+	say_asked_where(s, false, text);
+	say(text, ", and %s", plan_size_text(s->left.memory, size));
+	if (s->left.at != PLACE_ANY)
+		say(text, " of %s", plan_size_text(s->w->t->nodes[s->left.at].bytes, size));
+	say(text, " are left");
+	say_left_where(s, text);
+	return true;
+}
+
+static bool say_cpus(const struct shortage *s, struct text *text)
+{
+	const char *what = s->vm->whole ? " in whole cores" : s->vm->dedicated ? "" : " in a pool";
+	bool agent = s->vm->timer && s->vm->cpus <= s->left.cpus;
+
+	if (!s->left.known || (s->vm->cpus <= s->left.cpus && !agent))
+		return false;
+	say(text, "%s are short: %u CPU%s%s%s", s->vm->whole || agent ? "cores" : "CPUs", s->vm->cpus,
+	    s->vm->cpus == 1 ? "" : "s", what, agent ? " and a core for a timer agent" : "");
+	say_asked_where(s, s->vm->cpus == 1 && !agent, text);
+	say(text, ", and %u %s left", s->left.cpus, s->left.cpus == 1 ? "is" : "are");
+	say_left_where(s, text);
+	return true;
+}
+
+static bool say_short(const struct shortage *s, struct text *text)
+{
+	switch (s->is_short) {
+	case PLAN_SHORT_L3:
+	case PLAN_SHORT_L2:
+		return say_ways(s, text);
+	case PLAN_SHORT_MEMORY:
+		return say_memory(s, text);
+	case PLAN_SHORT_CPUS:
+		return say_cpus(s, text);
+	case PLAN_SHORT_AGENT:
+		say(text,
+		    "cores are short: each node with VMs that want the exitless timer needs 1 for its agent, and no "
+		    "core is left");
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What is short, where its amounts say too little. */
+static const char *name_of(enum plan_short is_short)
+{
+	static const char *const names[] = {
+		[PLAN_SHORT_L3] = "L3 ways are short",
+		[PLAN_SHORT_L2] = "L2 ways are short",
+		[PLAN_SHORT_MEMORY] = "memory is short",
+		[PLAN_SHORT_BOTH] = "cache ways and memory are short",
+		[PLAN_SHORT_AGENT] = "cores are short",
+		[PLAN_SHORT_CPUS] = "cores are short",
+		[PLAN_SHORT_UNKNOWN] = "it could not be told what is short",
+	};
+
+	return names[is_short];
+}
+
+/* ---- Who holds it ---- */
+
+#define MAX_HOLDERS 3
+
+/* What a VM has where most is left, 0: nothing. */
+static uint64_t held(const struct shortage *s, unsigned int i)
+{
+	const struct place_vm *vm = &s->beside.place.vms[i];
+	const struct place_ways *ways;
+	unsigned int at = s->left.at;
+
+	switch (s->is_short) {
+	case PLAN_SHORT_L3:
+	case PLAN_SHORT_L2:
+		ways = says_l3(s) ? vm->ways : vm->l2;
+		return ways && plan_is_in_domain(&s->beside, i, !says_l3(s), at)
+			       ? ways[at].run[0] + ways[at].run[1] + ways[at].shared
+			       : 0;
+	case PLAN_SHORT_MEMORY:
+		return at == PLACE_ANY || plan_is_in_node(&s->beside, i, at) ? vm->memory : 0;
+	case PLAN_SHORT_CPUS:
+		return vm->dedicated && (at == PLACE_ANY || plan_is_in_node(&s->beside, i, at)) ? vm->cpus : 0;
+	default:
+		return 0;
+	}
+}
+
+static void say_holder(const struct shortage *s, const char *name, uint64_t amount, struct text *text)
+{
+	const char *unit = s->is_short == PLAN_SHORT_CPUS ? "CPU" : "way";
+	char bytes[PLAN_SIZE_TEXT];
+
+	if (s->is_short == PLAN_SHORT_MEMORY)
+		say(text, "%.30s has %s", name, plan_size_text(amount, bytes));
+	else
+		say(text, "%.30s has %llu %s%s", name, (unsigned long long)amount, unit, amount == 1 ? "" : "s");
+}
+
+/* "db has 6 ways, batch has 3 ways and 2 more have some; " */
+static void say_holders(const struct shortage *s, struct text *text)
+{
+	unsigned int n = 0, more = 0;
+
+	for (unsigned int i = 0; s->left.known && i < s->beside.place.n_vms; i++) {
+		uint64_t amount = held(s, i);
+
+		if (!amount)
+			continue;
+		if (n == MAX_HOLDERS) {
+			more++;
+			continue;
+		}
+		say(text, "%s", n++ ? ", " : "");
+		say_holder(s, s->w->profile->vms[s->beside.vm[i]].name, amount, text);
+	}
+	if (more)
+		say(text, ", and %u more %s some", more, more == 1 ? "has" : "have");
+	if (n)
+		say(text, "; ");
+}
+
+/* ---- The whole ---- */
+
+static void find_left(struct shortage *s)
+{
+	bool span = s->vm->span;
+
+	if (s->is_short == PLAN_SHORT_L3 || s->is_short == PLAN_SHORT_L2)
+		s->left = plan_left_ways(s->w, &s->beside, s->is_short == PLAN_SHORT_L2);
+	else if (s->is_short == PLAN_SHORT_MEMORY && !takes_from_all(s->vm))
+		s->left = plan_left_in_node(s->w, &s->beside, true);
+	else if (s->is_short == PLAN_SHORT_MEMORY)
+		sum_memory(s);
+	else if (s->is_short == PLAN_SHORT_CPUS)
+		s->left = span ? plan_left_in_all(s->w, &s->beside) : plan_left_in_node(s->w, &s->beside, false);
+}
+
+/* Says what is short, and if no search has told, what looks so beside the others. */
+static bool find_and_say(struct shortage *s, struct text *text)
+{
+	static const enum plan_short any[] = { PLAN_SHORT_CPUS, PLAN_SHORT_MEMORY, PLAN_SHORT_L3, PLAN_SHORT_L2 };
+
+	if (s->is_short != PLAN_SHORT_UNKNOWN) {
+		find_left(s);
+		return say_short(s, text);
+	}
+	for (unsigned int i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
+		s->is_short = any[i];
+		find_left(s);
+		if (say_short(s, text))
+			return true;
+	}
+	s->is_short = PLAN_SHORT_UNKNOWN;
+	s->left.known = false;
 	return false;
 }
 
-static bool with_fewer_cpus(const struct planner *w, struct variant *v, char *text, size_t size)
+static void say_limit(const struct planner *w, struct text *text)
 {
-	unsigned int asked = v->vm->vcpus;
-
-	for (unsigned int n = asked; n-- > 1 && asked - n <= 4 * NEAREST_TRIES;) {
-		v->vm->vcpus = n;
-		if (!fits(v, w->host))
-			continue;
-		snprintf(text, size, "with %u vCPUs in place of %u it fits", n, asked);
-		return true;
-	}
-	v->vm->vcpus = asked;
-	return false;
+	if (w->place.gave_up)
+		say(text, "; the search ended at its limit of %u steps, so that not everything was tried",
+		    PLACE_BUDGET);
 }
 
-/* A VM less is the last in the list, where one can be left out. */
-static bool without_it(const struct planner *w, struct variant *v, char *text, size_t size)
+static void hint(const struct planner *w, const struct shortage *s, bool with_nearest)
 {
-	*v->vm = v->profile.vms[--v->profile.n_vms];
-	if (!fits(v, w->host))
-		return false;
-	snprintf(text, size, "without %s the others fit", w->profile->vms[w->place.stuck].name);
-	return true;
+	char all[256] = "", nearest[160];
+	struct text text = { all, sizeof(all) };
+
+	say_holders(s, &text);
+	if (!with_nearest)
+		say(&text, "fewer VMs, or less of what they ask for");
+	else if (plan_hint_nearest(w, s->is_short, &s->left, nearest, sizeof(nearest)))
+		say(&text, "%s", nearest);
+	else
+		say(&text, "it does not fit without it either: VMs or their wishes must go");
+	isolat_hint(w->err, "%s", all);
 }
 
-static void hint_nearest(const struct planner *w)
+static int refuse_vm(struct planner *w, enum plan_short is_short, bool with_hint)
 {
-	unsigned int stuck = w->place.stuck;
-	struct variant v = { 0 };
-	char text[200] = "";
+	struct shortage s = { .w = w, .vm = &w->place.vms[w->place.stuck], .is_short = is_short };
+	char reason[512] = "";
+	struct text text = { reason, sizeof(reason) };
+	bool beside = false;
 
-	if (make_variant(w->profile, stuck, &v)) {
-		const struct place_ways *ways = &w->place.vms[stuck].ways[0];
-
-		if (with_fewer_ways(w, &v, w->t->n_l3 ? ways->run[0] : 0, text, sizeof(text)) ||
-		    with_fewer_cpus(w, &v, text, sizeof(text)) || without_it(w, &v, text, sizeof(text)))
-			isolat_hint(w->err, "%s", text);
-		else
-			isolat_hint(w->err, "it does not fit without it either: VMs or their wishes must go");
+	s.class = plan_class(w, w->place.stuck)->name;
+	beside = plan_place_beside(w, is_short, &s.beside);
+	if (!beside || !find_and_say(&s, &text)) {
+		say(&text, "%s: ", name_of(s.is_short));
+		say_in_general(w, &text);
 	}
-	free_variant(&v);
+	say_limit(w, &text);
+	isolat_fail(w->err, ISOLAT_NO_FIT, "plan", w->profile->vms[w->place.stuck].name, "%s", reason);
+	hint(w, &s, with_hint);
+	if (beside)
+		plan_free_beside(&s.beside);
+	return -1;
+}
+
+/* All have CPUs, but then the pools or the memory are too small. */
+static int refuse_all(const struct planner *w, enum plan_short is_short)
+{
+	char reason[512] = "", asked[PLAN_SIZE_TEXT], all[PLAN_SIZE_TEXT];
+	struct text text = { reason, sizeof(reason) };
+	uint64_t memory = 0, there = 0;
+
+	for (unsigned int i = 0; i < w->place.n_vms; i++)
+		memory += w->place.vms[i].memory;
+	for (unsigned int node = 0; node < w->t->n_nodes; node++)
+		there += w->t->nodes[node].bytes;
+	if (is_short == PLAN_SHORT_MEMORY)
+		say(&text,
+		    "memory is short: %s are asked for, %s are there, and not in the nodes where they could be used",
+		    plan_size_text(memory, asked), plan_size_text(there, all));
+	else
+		say(&text, "%s: the VMs' own CPUs are found, but then the pools are too small", name_of(is_short));
+	say(&text, " (there is ");
+	say_there(w, &text);
+	say(&text, ")");
+	say_limit(w, &text);
+	isolat_fail(w->err, ISOLAT_NO_FIT, "plan", "all VMs", "%s", reason);
+	return isolat_hint(w->err, "fewer vCPUs in dedicated classes, or less memory, leave more to the others");
 }
 
 int plan_refuse(struct planner *w, bool with_hint)
 {
-	const struct place *place = &w->place;
-	char there[160], asked[80], others[240];
-	struct text text;
+	enum plan_short is_short = PLAN_SHORT_UNKNOWN;
 
-	text = (struct text){ there, sizeof(there) };
-	say_there(w, &text);
-	if (place->stuck >= place->n_vms) {
-		isolat_fail(w->err, ISOLAT_NO_FIT, "plan", "all VMs",
-			    "their own CPUs find a place, but not the pools, the timer agents' cores, or all of the "
-			    "memory (there "
-			    "is %s)",
-			    there);
-		return isolat_hint(w->err, "fewer vCPUs in dedicated classes, or less memory, leave more to the pools");
-	}
-	text = (struct text){ asked, sizeof(asked) };
-	say_asked(w, place->stuck, &text);
-	text = (struct text){ others, sizeof(others) };
-	*others = '\0';
-	say_others(w, &text);
-	isolat_fail(w->err, ISOLAT_NO_FIT, "plan", w->profile->vms[place->stuck].name,
-		    "asks for %s; there is %s; others ask for %s%s", asked, there, *others ? others : "nothing",
-		    place->gave_up ? "; not everything was tried" : "");
-	isolat_hint(w->err, "fewer VMs, or less of what they ask for");
-	if (with_hint && !place->gave_up)
-		hint_nearest(w);
-	return -1;
+	/* Who tries many hosts does not wait for what takes long. */
+	if (with_hint || !w->place.gave_up)
+		is_short = plan_find_short(w);
+	return w->place.stuck < w->place.n_vms ? refuse_vm(w, is_short, with_hint) : refuse_all(w, is_short);
 }

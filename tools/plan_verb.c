@@ -11,7 +11,7 @@
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
+	{ "profile", 'p', "FILE", "the profile, - for standard input (default " PROFILE_DEFAULT_FILE ")" },
 	{ "topology", 't', "FILE", "plan for the machine in FILE, or for one described in words" },
 	{ "caps", 'c', "FILE", "with the RDT capabilities in FILE, or in their short form" },
 	{ 0 },

@@ -35,6 +35,12 @@ unsigned int plan_agent_group(const struct plan *plan);
 /* @cpus as a list in the kernel's numbers: "2-5,10". NULL: no memory. The caller frees. */
 char *plan_cpu_list(const struct plan *plan, const struct plan_cpus *cpus);
 
+/* What makes a word stand for @n of it. */
+static inline const char *plan_plural(unsigned int n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* "1.5 MiB" */
 #define PLAN_SIZE_TEXT 32
 const char *plan_size_text(uint64_t bytes, char text[PLAN_SIZE_TEXT]);

@@ -18,9 +18,10 @@ struct ways_run {
 };
 
 struct ways_domain {
-	unsigned int ways;     /* of the cache, up to 64 */
-	uint64_t io;	       /* those that I/O uses */
-	uint64_t taken;	       /* others' groups hold these */
+	unsigned int ways; /* of the cache, up to 64 */
+	uint64_t io;	   /* those that I/O uses */
+	uint64_t taken;	   /* others' groups hold these */
+	uint64_t unlike;   /* domains of which this differs are not alike, be the rest as it may; not for the layout */
 	unsigned int rest_run; /* what is left must have a run this long */
 	unsigned int n;
 	struct ways_run run[WAYS_MAX_RUNS];

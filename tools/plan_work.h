@@ -17,15 +17,19 @@ struct planner {
 	struct plan *plan;
 	struct isolat_error *err;
 	struct place place;
-	struct place_ways *ways; /* n_vms rows of n_l3 */
-	bool *reserved;		 /* by core: housekeeping, and agents whose CPUs are given */
-	bool *given_agent;	 /* by core */
+	struct place_ways *ways;    /* n_vms rows of n_l3 */
+	struct place_ways *l2_ways; /* n_vms rows of place.n_l2 */
+	bool *reserved;		    /* by core: housekeeping, and agents whose CPUs are given */
+	bool *given_agent;	    /* by core */
 };
 
 /* plan_describe.c: which cores are given away beforehand; the host and the VMs as the search sees them. */
 int plan_reserve_cores(struct planner *w);
 int plan_describe_host(struct planner *w);
 int plan_describe_vms(struct planner *w);
+
+/* An L3 or L2 without any VM: what I/O uses, others' groups hold, and the default group needs. */
+void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, struct ways_domain *domain);
 
 /* plan_groups.c: the groups, and whether there are CLOSIDs for them; after the placing, their bandwidth. */
 int plan_make_groups(struct planner *w);
@@ -39,10 +43,11 @@ int plan_give_memory(struct planner *w);
 int plan_lay_out_caches(struct planner *w);
 int plan_note_rounding(struct planner *w);
 
-/* plan_refuse.c: fails with what does not fit; with_hint looks for what would. */
+/* plan_refuse.c: fails with what is short, and who has it; with_hint looks for what would fit. */
 int plan_refuse(struct planner *w, bool with_hint);
 
 /* plan.c: what all need. */
+bool plan_fits(const struct profile *profile, const struct host *host); /* without a word why not */
 void *plan_zeroed(size_t n, size_t size);
 int plan_no_memory(struct isolat_error *err);
 const struct profile_class *plan_class(const struct planner *w, unsigned int vm);

@@ -236,6 +236,8 @@ int profile_read(const char *file, struct profile *p, struct isolat_error *err)
 	int fd, rc;
 
 	*p = (struct profile){ 0 };
+	if (!strcmp(file, "-"))
+		return read_open("standard input", STDIN_FILENO, p, err);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		bool missing = errno == ENOENT;

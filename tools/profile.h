@@ -115,8 +115,9 @@ struct profile {
 };
 
 /*
- * Reads a profile. Returns 0, and the caller frees; or -1 with @err filled and *@p empty. An error in the file has
- * FILE:LINE as its object, a reason that begins with the path of the key, and ISOLAT_USAGE.
+ * Reads a profile, of standard input if @file is "-". Returns 0, and the caller frees; or -1 with @err filled and *@p
+ * empty. An error in the file has FILE:LINE as its object, a reason that begins with the path of the key, and
+ * ISOLAT_USAGE.
  */
 int profile_read(const char *file, struct profile *p, struct isolat_error *err);
 

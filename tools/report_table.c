@@ -8,7 +8,7 @@
 #include "report.h"
 
 #define GAP   2	 /* spaces between columns */
-#define SHORT 12 /* columns are rather given up than words of up to that length broken */
+#define SHORT 12 /* columns are rather given up than words of up to that length, or half of the room, broken */
 
 void report_table_cell(struct report_table *table, const char *format, ...)
 {
@@ -104,7 +104,7 @@ static bool narrow(size_t *widths, const size_t *least, size_t n, size_t room)
 /* Returns whether the rows can stand as rows. */
 static bool measure(const struct report_table *table, size_t *widths, size_t room)
 {
-	size_t n = table->n_columns, least[n], ones[n];
+	size_t n = table->n_columns, least[n], ones[n], whole = table->header && room / 2 > SHORT ? room / 2 : SHORT;
 
 	for (size_t c = 0; c < n; c++) {
 		widths[c] = least[c] = 0;
@@ -116,7 +116,7 @@ static bool measure(const struct report_table *table, size_t *widths, size_t roo
 		if (all > widths[i % n])
 			widths[i % n] = all;
 		if (word > least[i % n])
-			least[i % n] = word < SHORT ? word : SHORT;
+			least[i % n] = word < whole ? word : whole;
 	}
 	return narrow(widths, least, n, room) || (!table->header && narrow(widths, ones, n, room));
 }

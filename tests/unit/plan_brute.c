@@ -147,7 +147,9 @@ static bool caches_fit(struct search *s)
 		for (unsigned int k = 0; k < s->n_cells; k++)
 			if (s->cells[k].l3 == s->cells[i].l3)
 				vms |= s->cells[k].vms;
-		if (!known_to_fit(s, false, s->cells[i].l3, vms))
+		if (s->cells[i].l3 != TOPOLOGY_NONE && !known_to_fit(s, false, s->cells[i].l3, vms))
+			return false;
+		if (s->cells[i].l3 == TOPOLOGY_NONE && vms >> AGENT & 1 && s->p->agent_l3.unit)
 			return false;
 		if (s->by_l2 && !known_to_fit(s, true, s->cells[i].l2, s->cells[i].vms))
 			return false;
@@ -248,7 +250,7 @@ static bool deal(struct search *s, unsigned int turn, unsigned int cell, unsigne
 	if (cell == s->n_cells || ++s->steps > MAX_STEPS)
 		return false;
 	taken->before[cell] = *c;
-	if (may_be_in(s, vm, c->node)) {
+	if (may_be_in(s, vm, c->node) && plan_may_use_core(class_of(s, vm), c->l3, c->l2)) {
 		if (turn < s->n_whole) {
 			for (unsigned int twos = c->cores[2] + 1; twos-- > 0;)
 				for (unsigned int ones = c->cores[1] + 1; ones-- > 0;)
@@ -276,7 +278,7 @@ static bool place_in_pools(struct search *s, unsigned int turn, unsigned int nod
 	for (unsigned int i = 0; i < s->n_cells; i++) {
 		struct cell *c = &s->cells[i];
 
-		if (!(nodes >> c->node & 1) || !c->loose)
+		if (!(nodes >> c->node & 1) || !c->loose || !plan_may_use_core(class_of(s, vm), c->l3, c->l2))
 			continue;
 		if (!may_be_in(s, vm, c->node))
 			goto no;
@@ -432,8 +434,8 @@ static bool l3s_alike(const struct search *s, unsigned int a, unsigned int b)
 {
 	const struct rdt_caps *caps = &s->host->caps;
 
-	return a == b || (!s->by_l2 && plan_nodes_in_l3(s->t, a) == 1 && plan_nodes_in_l3(s->t, b) == 1 &&
-			  s->t->l3[a].bytes == s->t->l3[b].bytes &&
+	return a == b || (!s->by_l2 && a != TOPOLOGY_NONE && b != TOPOLOGY_NONE && plan_nodes_in_l3(s->t, a) == 1 &&
+			  plan_nodes_in_l3(s->t, b) == 1 && s->t->l3[a].bytes == s->t->l3[b].bytes &&
 			  plan_others_ways(caps, false, s->t->l3[a].id, false) ==
 				  plan_others_ways(caps, false, s->t->l3[b].id, false));
 }

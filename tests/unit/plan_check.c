@@ -159,6 +159,20 @@ static bool check_vm_agent(struct check *c, unsigned int vm)
 	       wrong(c, "VM %u's agent is in node %u, the VM is not", vm, c->plan->agents[agent].node);
 }
 
+static bool check_has_caches(struct check *c, unsigned int vm)
+{
+	const struct plan_cpus *cpus = &c->plan->vms[vm].cpus;
+
+	for (unsigned int i = 0; i < cpus->n; i++) {
+		const struct topology_cpu *cpu = &c->t->cpus[cpus->cpu[i]];
+
+		if (!plan_may_use_core(class_of(c, vm), cpu->l3, cpu->l2))
+			return wrong(c, "VM %u has CPU %u, whose core has not the cache that its class asks for", vm,
+				     cpus->cpu[i]);
+	}
+	return true;
+}
+
 static bool check_one_node(struct check *c, unsigned int vm)
 {
 	const struct profile_vm *v = &c->p->vms[vm];
@@ -184,10 +198,12 @@ static bool check_dedicated(struct check *c, unsigned int vm)
 	if (cpus->n != c->p->vms[vm].vcpus)
 		return wrong(c, "VM %u has %u CPUs for %u vCPUs", vm, cpus->n, c->p->vms[vm].vcpus);
 	return check_cpus(c, whose, cpus, OWNER_VM) &&
-	       (!class_of(c, vm)->whole_cores || check_whole_cores(c, whose, cpus)) && check_one_node(c, vm);
+	       (!class_of(c, vm)->whole_cores || check_whole_cores(c, whose, cpus)) && check_one_node(c, vm) &&
+	       check_has_caches(c, vm);
 }
 
-/* A pool is what is left of a node, all of it; of several where the VM may span. After everybody has got his own. */
+/* A pool is what is left of a node, all of it that has the caches which are asked for; of several where the VM may
+ * span. After everybody has got his own. */
 static bool check_pool(struct check *c, unsigned int vm)
 {
 	const struct plan_cpus *cpus = &c->plan->vms[vm].cpus;
@@ -196,11 +212,13 @@ static bool check_pool(struct check *c, unsigned int vm)
 	snprintf(whose, sizeof(whose), "VM %u, of a pool,", vm);
 	if (cpus->n < c->p->vms[vm].vcpus)
 		return wrong(c, "%s has %u CPUs for %u vCPUs", whose, cpus->n, c->p->vms[vm].vcpus);
-	if (!check_cpus(c, whose, cpus, OWNER_NONE) || !check_one_node(c, vm))
+	if (!check_cpus(c, whose, cpus, OWNER_NONE) || !check_one_node(c, vm) || !check_has_caches(c, vm))
 		return false;
 	for (unsigned int i = 0; i < c->t->n_cpus; i++)
 		if (c->t->cpus[i].online && c->owner[i] == OWNER_NONE && !has(cpus, i) &&
-		    in_node(c, vm, c->t->cpus[i].node) && !plan_core_listed(c->p->agent_cpus, c->t, c->t->cpus[i].core))
+		    in_node(c, vm, c->t->cpus[i].node) &&
+		    plan_may_use_core(class_of(c, vm), c->t->cpus[i].l3, c->t->cpus[i].l2) &&
+		    !plan_core_listed(c->p->agent_cpus, c->t, c->t->cpus[i].core))
 			return wrong(c, "%s has not all of its node: CPU %u is nobody's", whose, i);
 	return true;
 }
@@ -367,6 +385,19 @@ static bool says_how_much(const char *reason)
 	return numbers > 1 || (numbers && (strstr(reason, "no ") || strstr(reason, "none")));
 }
 
+/* The resource that is short; or that the search came to no end. CLOSIDs are the object then. */
+static bool names_what_is_short(const struct isolat_error *err)
+{
+	static const char *const words[] = { "cores are short",	    "CPUs are short",	"memory is short",
+					     "ways are short",	    "and memory are",	"ways of L",
+					     "cores are asked for", "could not be told" };
+
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(err->reason, words[i]))
+			return true;
+	return !strcmp(err->object, "CLOSIDs") || strstr(err->reason, "a bandwidth of");
+}
+
 bool plan_check_refusal(const struct profile *p, const struct host *host, const struct isolat_error *err, char *why,
 			size_t size)
 {
@@ -383,6 +414,8 @@ bool plan_check_refusal(const struct profile *p, const struct host *host, const 
 		return wrong(&c, "refused without a word on what, on what object, or why");
 	if (err->code == ISOLAT_NO_FIT && !says_how_much(err->reason))
 		return wrong(&c, "the reason does not say how much was asked and there is: %s", err->reason);
+	if (err->code == ISOLAT_NO_FIT && !names_what_is_short(err))
+		return wrong(&c, "the reason does not name what is short: %s", err->reason);
 	if (err->code == ISOLAT_NO_FIT && !err->hint[0])
 		return wrong(&c, "no hint who holds it and what would fit");
 	if (ends_in_period(err->what) || ends_in_period(err->reason) || ends_in_period(err->hint))

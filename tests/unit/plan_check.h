@@ -48,6 +48,9 @@ unsigned int plan_others_groups(const struct rdt_caps *caps);
 bool plan_host_has(const struct rdt_caps *caps, const struct profile_class *c);
 bool plan_host_knows(const struct rdt_caps *caps, const struct profile_class *c);
 
+/* May VMs of the class run on the core of a CPU: has it the caches that the class asks for ways of, or bandwidth by? */
+bool plan_may_use_core(const struct profile_class *c, unsigned int l3, unsigned int l2);
+
 /* Does the class ask for cache of its own; for a group of its own? */
 bool plan_asks_cache(const struct profile_class *c);
 bool plan_asks_group(const struct profile_class *c);

@@ -18,6 +18,13 @@ struct cache {
 
 /* --- what a profile asks for --- */
 
+bool plan_may_use_core(const struct profile_class *c, unsigned int l3, unsigned int l2)
+{
+	bool by_l3 = c->l3.unit || c->l3_code.unit || c->l3_data.unit || c->bandwidth.unit;
+
+	return !(by_l3 && l3 == TOPOLOGY_NONE) && !(c->l2.unit && l2 == TOPOLOGY_NONE);
+}
+
 bool plan_asks_cache(const struct profile_class *c)
 {
 	return c->l3.unit || c->l3_code.unit || c->l3_data.unit || c->l2.unit;

@@ -50,6 +50,20 @@ const struct plan_shape plan_machines[] = {
 	{ "L2 and L3, others' ways in both", .cores_per_package = 8, .smt = 2, .cores_per_l2 = 2, .l3_bytes = 12 * MIB,
 	  .node_bytes = 32 * GIB, .closids = 8, .l3_ways = 12, .l3_min = 1, .l2_ways = 10, .l2_min = 2, PERCENT,
 	  .groups = { { "vendor", false, 0x30, 0x300 } } },
+	{ "8 cores, SMT, L2s of their own", .cores_per_package = 8, .smt = 2, .l3_bytes = 24 * MIB,
+	  .node_bytes = 64 * GIB, .closids = 8, .l3_ways = 12, .l3_min = 1, .l3_io = 0xc00, .l2_ways = 8, .l2_min = 1,
+	  PERCENT },
+	{ "2 nodes, L2s of 2 cores", .packages = 2, .cores_per_package = 4, .smt = 2, .cores_per_l2 = 2,
+	  .l3_bytes = 16 * MIB, .node_bytes = 32 * GIB, .closids = 16, .l3_ways = 16, .l3_min = 1, .l2_ways = 8,
+	  .l2_min = 1 },
+	{ "L2s of 4 cores, some siblings offline", .cores_per_package = 8, .smt = 2, .cores_per_l2 = 4,
+	  .offline = 1 << 9 | 1 << 14, .l3_bytes = 16 * MIB, .node_bytes = 32 * GIB, .closids = 16, .l2_ways = 16,
+	  .l2_min = 2 },
+	{ "hybrid, 2 cores without an L3", .cores_per_package = 8, .smt = 2, .cores_per_l2 = 2, .offline = 0xf000,
+	  .without_l3 = 0xc0, .l3_bytes = 24 * MIB, .node_bytes = 32 * GIB, .closids = 16, .l3_ways = 12, .l3_min = 1,
+	  .l2_ways = 8, .l2_min = 1, PERCENT },
+	{ "2 nodes, 3 cores of each without an L3", .packages = 2, .cores_per_package = 4, .without_l3 = 0xee,
+	  .l3_bytes = 24 * MIB, .node_bytes = 32 * GIB, .closids = 16, .l3_ways = 12, .l3_min = 1, PERCENT },
 	{ "2 cores", .cores_per_package = 2, .smt = 2, .l3_bytes = 4 * MIB, .node_bytes = 4 * GIB, .closids = 4,
 	  .l3_ways = 8, .l3_min = 1 },
 
@@ -136,6 +150,8 @@ static void add_core(const struct plan_shape *s, struct topology *t, unsigned in
 				   .die = i / s->cores_per_package,
 				   .package = i / s->cores_per_package };
 
+	if (i < 64 && s->without_l3 >> i & 1)
+		c.l3 = TOPOLOGY_NONE;
 	for (unsigned int thread = 0; thread < s->smt; thread++) {
 		unsigned int cpu = number_of(s, i, thread);
 
@@ -151,7 +167,8 @@ static void add_core(const struct plan_shape *s, struct topology *t, unsigned in
 	if (!c.n_cpus)
 		return;
 	t->l2[c.l2].n_cores++;
-	t->l3[c.l3].n_cores++;
+	if (c.l3 != TOPOLOGY_NONE)
+		t->l3[c.l3].n_cores++;
 	t->nodes[c.node].n_cores++;
 	t->cores[t->n_cores++] = c;
 }

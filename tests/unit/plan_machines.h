@@ -27,6 +27,7 @@ struct plan_shape {
 	unsigned int packages, cores_per_package, smt, l3_per_package, nodes_per_package, cores_per_l2;
 	bool adjacent;		   /* siblings are numbered 0,1; else by the number of cores apart */
 	uint64_t offline;	   /* CPUs, by number */
+	uint64_t without_l3;	   /* cores, by number */
 	unsigned int l3_ids_apart; /* between the first ids of two packages; 0: no gap */
 	uint64_t l3_bytes, node_bytes;
 	unsigned int memory_nodes; /* nodes without a core, of node_bytes each */

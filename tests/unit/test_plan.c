@@ -104,6 +104,31 @@ static const struct plan_shape amd = {
 	.node_bytes = 32 * GIB,
 	CACHE(16, 1, 0),
 };
+static const struct plan_shape four_l3s = {
+	.name = "4 L3s of 2 cores",
+	.cores_per_package = 8,
+	.l3_per_package = 4,
+	.l3_bytes = 16 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(16, 1, 0),
+};
+static const struct plan_shape l3s_of_3 = {
+	.name = "4 L3s of 3 cores",
+	.cores_per_package = 12,
+	.l3_per_package = 4,
+	.l3_bytes = 16 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(16, 1, 0),
+};
+static const struct plan_shape l2s_of_3 = {
+	.name = "4 L2s of 3 cores",
+	.cores_per_package = 12,
+	.cores_per_l2 = 3,
+	.node_bytes = 32 * GIB,
+	.closids = 16,
+	.l2_ways = 16,
+	.l2_min = 1,
+};
 static const struct plan_shape atom = {
 	.name = "L2s of 4 cores",
 	.cores_per_package = 8,
@@ -112,6 +137,27 @@ static const struct plan_shape atom = {
 	.closids = 4,
 	.l2_ways = 16,
 	.l2_min = 1,
+};
+static const struct plan_shape mixed_l2 = {
+	.name = "L2s of 4 cores, CPU 9 offline",
+	.cores_per_package = 8,
+	.smt = 2,
+	.cores_per_l2 = 4,
+	.offline = 1 << 9,
+	.l3_bytes = 16 * MIB,
+	.node_bytes = 16 * GIB,
+	.closids = 4,
+	.l2_ways = 16,
+	.l2_min = 1,
+};
+static const struct plan_shape hybrid = {
+	.name = "cores 6 and 7 without an L3",
+	.cores_per_package = 8,
+	.without_l3 = 0xc0,
+	.l3_bytes = 12 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(12, 1, 0),
+	MB_PERCENT,
 };
 static const struct plan_shape few_closids = {
 	.name = "4 CLOSIDs",
@@ -185,6 +231,14 @@ static const struct row rows[] = {
 	{ "the agent's core as listed", &plain, .profile = { .agent_cpus = (char *)"1" }, .classes = { { CORES } },
 	  .vms = { { VM("a", 2, 1), .exitless_timer = true } },
 	  .plan = "housekeeping 0; agent 1; a 2,3 0=1G agent 0; default l3 0=fff" },
+	{ "the agent's L3 as listed is not like another", &four_l3s,
+	  .profile = { .agent_cpus = (char *)"7", .agent_l3 = { WAYS(4) } },
+	  .classes = { { .dedicated = true }, { .exclusive = true, .l3 = { WAYS(13) } } },
+	  .vms = { { VM("a", 1, 1) }, { VM("b", 2, 1), .class = 1, .exitless_timer = true } },
+	  .plan = "housekeeping 0; agent 7; a 6 0=1G; b 1,2,3,4,5 0=1G agent 0; b's l3 0=1fff 1=1fff 2=1fff; "
+		  "the agent's; default l3 0=e000 1=e000 2=e000 3=fff0" },
+	{ "two cores listed for the agent of a node", &plain, .profile = { .agent_cpus = (char *)"1,2" },
+	  .classes = { { CORES } }, .vms = { { VM("a", 1, 1) } }, .refused = ISOLAT_USAGE, .object = FILE_NAME },
 	{ "no core left for the agent", &plain, .classes = { { CORES } },
 	  .vms = { { VM("a", 7, 1), .exitless_timer = true } }, .refused = ISOLAT_NO_FIT },
 
@@ -236,11 +290,68 @@ static const struct row rows[] = {
 	  .plan = "housekeeping 0,1; a 8,9,10,11 1=4G; a's l3 16=000f; default l3 0=ffff 1=ffff 16=fff0 17=ffff" },
 	{ "ways of an L2", &atom, .classes = { { CORES, .exclusive = true, .l2 = { WAYS(4) } } },
 	  .vms = { { VM("a", 2, 1) } }, .plan = "housekeeping 0; a 1,2 0=1G; a's l2 0=000f; default l2 0=fff0 1=ffff" },
+	{ "to another L2 for its ways", &atom, .classes = { { CORES, .exclusive = true, .l2 = { WAYS(9) } } },
+	  .vms = { { VM("a", 2, 1) }, { VM("b", 1, 1) } },
+	  .plan = "housekeeping 0; a 1,2 0=1G; b 4 0=1G; a's l2 0=01ff; b's l2 1=01ff; default l2 0=fe00 1=fe00" },
+	{ "in one L2, though it is not the first", &atom,
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(4) } } }, .vms = { { VM("a", 4, 1) } },
+	  .plan = "housekeeping 0; a 4,5,6,7 0=1G; a's l2 1=000f; default l2 0=ffff 1=fff0" },
+	{ "a shared class's ways of an L2 beside a VM's own", &atom,
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(10) } }, { CORES, .l2 = { WAYS(7) } } },
+	  .vms = { { VM("a", 2, 1) }, { VM("b", 1, 1), .class = 1 } },
+	  .plan = "housekeeping 0; a 1,2 0=1G; b 4 0=1G; a's l2 0=03ff; class 1's l2 1=007f; "
+		  "default l2 0=fc00 1=ffff" },
+	{ "in the L2 that it fills", &atom, .profile = { .housekeeping_cpus = (char *)"4,5" },
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(4) } } }, .vms = { { VM("a", 2, 1) } },
+	  .plan = "housekeeping 4,5; a 6,7 0=1G; a's l2 1=000f; default l2 0=ffff 1=fff0" },
+	{ "two cores of each of three L3s, for others' sake", &l3s_of_3,
+	  .profile = { .housekeeping_cpus = (char *)"0-2" }, .classes = { { CORES }, { OWN_WAYS(9) } },
+	  .vms = { { VM("a", 6, 1) },
+		   { VM("b", 1, 1), .class = 1 },
+		   { VM("c", 1, 1), .class = 1 },
+		   { VM("d", 1, 1), .class = 1 } },
+	  .plan = "housekeeping 0,1,2; a 3,4,6,7,9,10 0=1G; b 5 0=1G; c 8 0=1G; d 11 0=1G; b's l3 1=01ff; "
+		  "c's l3 2=01ff; d's l3 3=01ff; default l3 0=ffff 1=fe00 2=fe00 3=fe00" },
+	{ "two cores of each of three L2s, for others' sake", &l2s_of_3,
+	  .profile = { .housekeeping_cpus = (char *)"0-2" },
+	  .classes = { { CORES }, { CORES, .exclusive = true, .l2 = { WAYS(9) } } },
+	  .vms = { { VM("a", 6, 1) },
+		   { VM("b", 1, 1), .class = 1 },
+		   { VM("c", 1, 1), .class = 1 },
+		   { VM("d", 1, 1), .class = 1 } },
+	  .plan = "housekeeping 0,1,2; a 3,4,6,7,9,10 0=1G; b 5 0=1G; c 8 0=1G; d 11 0=1G; b's l2 1=01ff; "
+		  "c's l2 2=01ff; d's l2 3=01ff; default l2 0=ffff 1=fe00 2=fe00 3=fe00" },
+	{ "an L2 of cores of two sizes is one", &mixed_l2,
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(9) } }, { CORES } },
+	  .vms = { { VM("a", 5, 1) }, { VM("b", 8, 1), .class = 1 } },
+	  .plan = "housekeeping 0,8; a 1,2,3,10,11 0=1G; b 4,5,6,7,12,13,14,15 0=1G; a's l2 0=01ff; "
+		  "default l2 0=fe00 1=ffff" },
+	{ "three times more than half of two L2s", &atom,
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(9) } } },
+	  .vms = { { VM("a", 2, 1) }, { VM("b", 1, 1) }, { VM("c", 1, 1) } }, .refused = ISOLAT_NO_FIT },
+	{ "a pool in both L2s", &atom,
+	  .classes = { { CORES, .exclusive = true, .l2 = { WAYS(10) } }, { .l2 = { WAYS(7) } } },
+	  .vms = { { VM("a", 2, 1) }, { VM("b", 1, 1), .class = 1 } }, .refused = ISOLAT_NO_FIT },
 	{ "no CAT", &no_rdt, .classes = { { OWN_WAYS(2) } }, .vms = { { VM("a", 2, 1) } },
 	  .refused = ISOLAT_UNSUPPORTED },
 	{ "code and data apart, without CDP", &smt,
 	  .classes = { { CORES, .exclusive = true, .l3_code = { WAYS(1) }, .l3_data = { WAYS(2) } } },
 	  .vms = { { VM("a", 2, 1) } }, .refused = ISOLAT_UNSUPPORTED },
+
+	/* cores without an L3 */
+	{ "cores without an L3, for who asks for none", &hybrid, .classes = { { OWN_WAYS(4) }, { CORES } },
+	  .vms = { { VM("a", 5, 1) }, { VM("b", 2, 1), .class = 1 } },
+	  .plan = "housekeeping 0; a 1,2,3,4,5 0=1G; b 6,7 0=1G; a's l3 0=00f; default l3 0=ff0" },
+	{ "no ways without an L3", &hybrid, .classes = { { OWN_WAYS(4) } }, .vms = { { VM("a", 6, 1) } },
+	  .refused = ISOLAT_NO_FIT },
+	{ "no bandwidth without an L3", &hybrid, .classes = { { CORES, .bandwidth = { PERCENT(50) } } },
+	  .vms = { { VM("a", 6, 1) } }, .refused = ISOLAT_NO_FIT },
+	{ "a pool without them, and one with them", &hybrid,
+	  .classes = { { .l3 = { WAYS(3) } }, { .dedicated = false } },
+	  .vms = { { VM("a", 5, 1) }, { VM("b", 7, 1), .class = 1 } },
+	  .plan = "housekeeping 0; a 1,2,3,4,5 0=1G; b 1,2,3,4,5,6,7 0=1G; class 0's l3 0=007; default l3 0=fff" },
+	{ "a pool that is too small without them", &hybrid, .classes = { { .l3 = { WAYS(3) } } },
+	  .vms = { { VM("a", 6, 1) } }, .refused = ISOLAT_NO_FIT },
 
 	/* groups */
 	{ "a shared class has one group", &smt, .classes = { { CORES, .l3 = { WAYS(11) } } },

@@ -47,23 +47,12 @@ static bool check_twice(const struct profile *p, const struct host *host, const 
 	return same;
 }
 
-static bool asks_l2(const struct profile *p)
-{
-	for (unsigned int i = 0; i < p->n_vms; i++)
-		if (p->classes[p->vms[i].class].l2.unit)
-			return true;
-	return false;
-}
-
 static bool check_refusal(struct run *run, const struct profile *p, const struct host *host,
 			  const struct isolat_error *err, char *why, size_t size)
 {
 	run->refused++;
 	if (!plan_check_refusal(p, host, err, why, size))
 		return false;
-	/* The planner lays L2 out when all have their cores, and does not go back. */
-	if (asks_l2(p))
-		return true;
 	switch (plan_brute(p, host)) {
 	case PLAN_BRUTE_FITS:
 		snprintf(why, size, "refused, though it fits: %s: %s", err->object, err->reason);

@@ -155,6 +155,8 @@ static void test_draw_snc(void **state)
 	assert_int_equal(count(text, "node 0: 3 cores, 1 GiB of 32 GiB for VMs\n       0  ## AA AA\n"), 1);
 	assert_int_equal(count(text, "node 1: 3 cores, 1 GiB of 32 GiB for VMs\n       3  BB BB ..\n"), 1);
 	assert_int_equal(count(text, "5 MiB, 5 ways"), 2);
+	assert_int_equal(
+		count(text, "  L3 0: 30 MiB in 15 ways of 1 MiB to each of its 2 nodes, which divide it (SNC)\n"), 1);
 	assert_int_equal(count(text, "Notes"), 0);
 	f.plan.groups[0].vm = PLAN_NONE;
 	f.plan.vms[1].group = 0;
@@ -193,7 +195,10 @@ static void test_draw_many(void **state)
 	assert_int_equal(count(text, "  node 1: 96 cores"), 1);
 	assert_int_equal(count(text, " ## AA BB CC DD EE FF GG | HH II "), 2);
 	assert_int_equal(count(wide, " zz ++ ++ ++ | ++ ++ ++ ++ ++ .. "), 2);
-	assert_int_equal(count(text, "  +    vm59 "), 1);
+	assert_int_equal(count(wide, "  +    vm59 "), 1);
+	/* A long name is not broken for the sake of the columns. */
+	assert_int_equal(count(text, "  VM         00000000000000000000000000000000000000000000000000000000000000\n"),
+			 1);
 	assert_int_equal(count(text, "isolat-vm2, shared: vm2\n"), 1);
 	assert_int_equal(count(text, "isolat-vm3"), 0); /* no cache */
 	assert_int_equal(count(wide, "  8 MiB, 4 ways (L3 0,12)  1.5 GB/s (L3 0); 1.625 GB/s (L3 12)\n"), 2);

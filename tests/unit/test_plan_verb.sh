@@ -22,12 +22,12 @@ verdict() # NAME WHY: WHY is empty when all is well
 	fi
 }
 
-# Runs isolat; it must end with CODE, and its JSON satisfy FILTER.
+# Runs isolat, with $input as its standard input; it must end with CODE, and its JSON satisfy FILTER.
 says() # NAME CODE FILTER ARGUMENTS...
 {
 	local name=$1 want=$2 filter=$3 why=
 	shift 3
-	"$isolat" "$@" --json >"$scratch/out" 2>"$scratch/err" </dev/null
+	"$isolat" "$@" --json >"$scratch/out" 2>"$scratch/err" <"${input:-/dev/null}"
 	code=$?
 	[ "$code" = "$want" ] || why+="exit code $code, not $want; "
 	jq -e "$filter" "$scratch/out" >/dev/null 2>&1 || why+="not so: $filter: $(head -c 300 "$scratch/out")"
@@ -135,6 +135,59 @@ says 'a host file that is none' 0 '.questions[0].hosts | map(.fits) == [false, t
 	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
 says 'bad capabilities for all hosts' 2 '.error.object | test("l3ways=99")' fit --hosts "$scratch/hosts" \
 	--caps l3ways=99 --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=batch
+rm "$scratch/hosts/c.json"
+
+# Profiles beside the hosts. That of b has a class that the other does not know, and no VM.
+printf '%s\n' 'version: 1' 'classes:' '  - { name: own, cores: dedicated, cache: { l3: 9 ways, exclusive: yes } }' \
+	'vms: []' >"$scratch/hosts/b.yaml"
+says 'a host with its own profile, one with the default' 0 \
+	'.questions[0].hosts | map([.host, .fits, (.profile | sub(".*/"; ""))]) ==
+		[["a.json", false, "pair"], ["b.json", true, "b.yaml"]]' \
+	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=1GiB,class=own,node=1
+says 'a class that a host does not know' 5 '.questions[0].hosts | map([.fits, .code]) | . == [[false, 5], [false, 2]]' \
+	fit --hosts "$scratch/hosts" --profile "$scratch/pair" --vm vcpus=2,memory=100GiB,class=batch
+cp "$scratch/pair" "$scratch/hosts/a.yaml"
+says 'all hosts with their own profiles need no other' 0 '.questions[0].hosts | map(.fits) == [false, true]' \
+	fit --hosts "$scratch/hosts" --vm vcpus=2,memory=1GiB,class=own,node=1
+says 'a question that no profile understands' 2 '.error.reason | test("nobody")' \
+	fit --hosts "$scratch/hosts" --vm vcpus=2,memory=1GiB,class=nobody
+echo 'classes: 5' >"$scratch/hosts/a.yaml"
+says 'a host whose profile is wrong' 0 '.questions[0].hosts | .[0].code == 2 and (.[0].object | test("a.yaml:1")) and .[1].fits' \
+	fit --hosts "$scratch/hosts" --vm vcpus=2,memory=1GiB,class=own,node=1
+rm "$scratch/hosts/a.yaml"
+says 'one host without its own needs the default' 2 '.error.object == "'"$scratch"'/missing"' \
+	fit --hosts "$scratch/hosts" --profile "$scratch/missing" --vm vcpus=2,memory=1GiB,class=own
+
+input=$scratch/pair
+says 'a profile from standard input' 0 '.profile == "standard input" and .vms[0].name == "rt"' plan "${on_paper[@]}" -
+says 'to fit, too' 0 '.questions[0].hosts[0].profile == "standard input"' \
+	fit "${on_paper[@]}" - --vm vcpus=2,memory=1GiB,class=batch
+input=$scratch/none
+says 'what is wrong in it has its line' 2 '.error.object == "standard input:6"' plan "${on_paper[@]}" -
+input=
+
+(cat "$scratch/pair"; echo 'timer_agent: { cpus: "4,6" }') >"$scratch/two-agents"
+says 'two cores for the agent of a node' 2 \
+	'.error | (.object | endswith("two-agents:8")) and (.reason | test("CPUs 4 and 6 are of two cores of node 0"))' \
+	plan "${on_paper[@]}" "$scratch/two-agents"
+says 'what is short, and who has it' 5 '.error |
+	.reason == "L3 ways are short: 6 are asked for, and 3 of 11 are left in L3 0, 4 with those that I/O uses and class " +
+		"latency does not allow (io_ways)" and .hint == "a has 6 ways; with 3 ways of L3 in place of 6 it fits"' \
+	plan "${on_paper[@]}" "$scratch/many"
+
+# A hybrid machine: cores 2 and 3 have no L3.
+"$isolat" topology --topology 'pack:1 [numa(memory=8GB)] l3:1(size=8388608) core:4 pu:1' --caps "$caps" --json |
+	jq '.topology.cores[2:][].l3 = null' >"$scratch/hybrid.json"
+profile ways 'name: a, class: latency, vcpus: 1, memory: 1 GiB'
+sed -i 's/8 MiB/1 MiB/' "$scratch/ways"
+says 'cores without an L3 get no ways' 0 '.vms[0].cpus == [1]' plan --topology "$scratch/hybrid.json" --profile "$scratch/ways"
+sed 's/vcpus: 1/vcpus: 2/' "$scratch/ways" >"$scratch/ways2"
+says 'and none is short of ways there' 5 '.error.reason | test("2 CPUs in whole cores are asked for, and 1 is left")' \
+	plan --topology "$scratch/hybrid.json" --profile "$scratch/ways2"
+jq '.topology.cores[].node = null' "$scratch/hybrid.json" >"$scratch/nowhere.json"
+says 'cores in no node' 3 '.error.reason | test("in no NUMA node")' \
+	plan --topology "$scratch/nowhere.json" --profile "$scratch/ways"
+
 says 'a VM from the command line is named, not a line' 5 '.questions[0].hosts[0] | .code == 2 and .object == "new-vm"' \
 	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=3,memory=1GiB,class=latency
 says 'a VM of no class' 2 '.error.code == 2' fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB

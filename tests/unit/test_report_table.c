@@ -41,7 +41,8 @@ static void test_table(void **state)
 	assert_table(&table, 0, 9, "n\303\244me  a,b\n      c\n");
 	add_row(&table, "n\303\244me", "a,b c");
 	assert_table(&table, 0, 8, "n\303\244me  a,\n      b\n      c\n");
-	/* Words are broken without a header, up to 12 characters only then, and between characters. */
+	/* Words are broken without a header, up to 12 characters or half of the room only then, and between characters.
+	 */
 	add_row(&table, "-", "\303\244\303\244\303\244\303\244 b");
 	assert_table(&table, 0, 6, "-  \303\244\303\244\303\244\n   \303\244 b\n");
 	table.header = true;
@@ -53,6 +54,15 @@ static void test_table(void **state)
 	add_row(&table, "abcdefghi", "abcdefghijklmn");
 	add_row(&table, "", "b");
 	assert_table(&table, 1, 23, " A    abcdefghi\n Bcd  abcdefghijklmn\n\n A\n Bcd  b\n");
+	add_row(&table, "A", "Bcd");
+	add_row(&table, "a", "abcdefghijklmnopqrst");
+	assert_table(&table, 0, 26, "A  Bcd\na  abcdefghijklmnopqrst\n");
+	add_row(&table, "Abcdefgh", "Bcd");
+	add_row(&table, "a", "abcdefghijklmnopqrst");
+	assert_table(&table, 0, 26, "Abcdefgh  Bcd\na         abcdefghijklmnop\n          qrst\n");
+	add_row(&table, "Abcdefghijkl", "Bcd");
+	add_row(&table, "a", "abcdefghijklm");
+	assert_table(&table, 0, 26, "Abcdefghijkl  a\nBcd           abcdefghijkl\n              m\n");
 }
 
 int main(void)
