@@ -52,7 +52,8 @@ struct job {
 	struct applied applied;
 	json_t *about;
 	struct applied_vm *vms; /* borrows from about */
-	size_t n_vms, written, n_threads;
+	size_t n_vms, written;
+	struct vm_search *found; /* as they were at the last look */
 	struct isolat_error *err;
 };
 
@@ -97,42 +98,56 @@ static int see_all_run(const struct job *j, const struct vm_search *found)
 	return 0;
 }
 
-static size_t count_threads(const struct vm_search *found, size_t n)
-{
-	size_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += found[i].threads.n;
-	return sum;
-}
-
 static int run_steps(struct job *j, const struct vm_search *found, size_t *written)
 {
 	struct apply_steps steps = { 0 };
 	int rc = apply_steps_make(&j->plan, &j->applied.host, &steps, j->err) ||
 		 (!j->request->no_cpusets &&
 		  apply_steps_add_cpusets(&j->plan, j->vms, found, &j->applied.host, &steps, j->err)) ||
-		 apply_steps_add_vms(j->vms, found, j->n_vms, &j->applied.host, &steps, j->err) ||
+		 apply_steps_add_vms(j->vms, found, j->n_vms, &steps, j->err) ||
 		 transaction_run(j->applied.t, steps.step, steps.n, written, j->err);
 
 	apply_steps_free(&steps);
 	return rc ? -1 : 0;
 }
 
-/* One pass over the VMs' threads as they are now. Returns 1 if something had to be written, 0 if not, or -1. */
+static bool is_among(const struct vm_threads *threads, const struct vm_thread *thread)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		if (threads->thread[i].tid == thread->tid && threads->thread[i].start == thread->start)
+			return true;
+	return false;
+}
+
+/* Whether there are threads that were not there before. @last NULL: nothing was. */
+static bool has_news(const struct vm_search *last, const struct vm_search *now, size_t n)
+{
+	for (size_t i = 0; last && i < n; i++)
+		for (size_t t = 0; t < now[i].threads.n; t++)
+			if (!is_among(&last[i].threads, &now[i].threads.thread[t]))
+				return true;
+	return !last;
+}
+
+/* Looks for the VMs' threads once more, and brings them home if there are new ones. Returns whether there were, or -1.
+ */
 static int pass(struct job *j)
 {
 	struct vm_search *found = applied_vms_find(j->vms, j->n_vms, j->err);
 	size_t written = 0;
-	int rc;
+	int news, rc = 0;
 
 	if (!found)
 		return -1;
-	rc = see_all_run(j, found) || run_steps(j, found, &written) ? -1 : written > 0;
-	j->n_threads = count_threads(found, j->n_vms);
+	news = has_news(j->found, found, j->n_vms);
+	if (news)
+		rc = see_all_run(j, found) ||
+		     apply_steps_see_foreign(j->vms, found, j->n_vms, &j->applied.host, j->err) ||
+		     run_steps(j, found, &written);
 	j->written += written;
-	applied_vms_found_free(found, j->n_vms);
-	return rc;
+	applied_vms_found_free(j->found, j->n_vms);
+	j->found = found;
+	return rc ? -1 : news;
 }
 
 /* A thread that was cloned before its parent was moved is where its parent was: look until there is none. */
@@ -161,8 +176,18 @@ static int work(struct job *j)
 	return apply_plan(j);
 }
 
+static size_t count_threads(const struct job *j)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < j->n_vms; i++)
+		sum += j->found[i].threads.n;
+	return sum;
+}
+
 static void drop(struct job *j)
 {
+	applied_vms_found_free(j->found, j->n_vms);
 	free(j->vms);
 	json_decref(j->about);
 	applied_close(&j->applied);
@@ -186,7 +211,7 @@ static int run(const struct request *r)
 				.plan = &j.plan,
 				.about = j.about,
 				.written = j.written,
-				.threads = j.n_threads,
+				.threads = count_threads(&j),
 			},
 			r->json);
 	drop(&j);

@@ -174,37 +174,79 @@ int apply_steps_make(const struct plan *plan, struct step_host *host, struct app
 
 static bool is_foreign(const char *group)
 {
-	return *group && strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) != 0;
+	return strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) != 0;
 }
 
-static int add_thread(const struct applied_vm *vm, const struct vm_thread *thread, struct step_host *host,
-		      struct apply_steps *steps, struct isolat_error *err)
+static bool has_thread(const struct vm_threads *threads, pid_t tid)
 {
-	char object[64], *now;
-	bool foreign;
+	for (size_t i = 0; i < threads->n; i++)
+		if (threads->thread[i].tid == tid)
+			return true;
+	return false;
+}
+
+static int see_foreign_task(const char *group, pid_t tid, const struct applied_vm *vms, const struct vm_search *found,
+			    size_t n, struct isolat_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!*vms[i].group || !has_thread(&found[i].threads, tid))
+			continue;
+		isolat_fail(err, ISOLAT_FAILED, "apply", vms[i].name,
+			    "its thread %d is in the RDT group %.200s, which is not isolat's", (int)tid, group);
+		return isolat_hint(err, "take its cache tuning away where it was made (libvirt: cachetune), or leave "
+					"the VM out of the profile");
+	}
+	return 0;
+}
+
+static int see_foreign_group(const char *group, const struct applied_vm *vms, const struct vm_search *found, size_t n,
+			     struct step_host *host, struct isolat_error *err)
+{
+	pid_t *tids;
+	size_t n_tids;
+	int rc = 0;
+
+	if (rdt_engine_read_tasks(host->engine, group, &tids, &n_tids, err))
+		return rdt_engine_is_gone(host->engine) ? 0 : -1;
+	for (size_t i = 0; !rc && i < n_tids; i++)
+		rc = see_foreign_task(group, tids[i], vms, found, n, err);
+	free(tids);
+	return rc;
+}
+
+int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search *found, size_t n,
+			    struct step_host *host, struct isolat_error *err)
+{
+	char **names;
+	size_t n_names;
+	int rc = 0;
+
+	if (rdt_engine_list(host->engine, &names, &n_names, err))
+		return -1;
+	for (size_t i = 0; !rc && i < n_names; i++)
+		if (is_foreign(names[i]))
+			rc = see_foreign_group(names[i], vms, found, n, host, err);
+	rdt_engine_free_list(names, n_names);
+	return rc;
+}
+
+static int add_thread(const char *group, const struct vm_thread *thread, struct apply_steps *steps,
+		      struct isolat_error *err)
+{
+	char object[64];
 
 	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
-	if (step_task.read(host, object, &now, err))
-		return -1;
-	foreign = now && is_foreign(now);
-	if (foreign) {
-		isolat_fail(err, ISOLAT_FAILED, "apply", vm->name,
-			    "its thread %d is in the RDT group %.200s, which is not isolat's", (int)thread->tid, now);
-		isolat_hint(err, "take its cache tuning away where it was made (libvirt: cachetune), or leave the VM "
-				 "out of the profile");
-	}
-	free(now);
-	return foreign ? -1 : apply_steps_add(steps, &step_task, object, vm->group, err);
+	return apply_steps_add(steps, &step_task, object, group, err);
 }
 
-int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n, struct step_host *host,
+int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n,
 			struct apply_steps *steps, struct isolat_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!*vms[i].group)
 			continue;
 		for (size_t t = 0; t < found[i].threads.n; t++)
-			if (add_thread(&vms[i], &found[i].threads.thread[t], host, steps, err))
+			if (add_thread(vms[i].group, &found[i].threads.thread[t], steps, err))
 				return -1;
 	}
 	return 0;

@@ -18,16 +18,23 @@ struct apply_steps {
  * VMs' threads come into their groups: nobody is without cache in between. A group has in the domains that its VMs do
  * not run in what the default group has there, so that a thread which strays disturbs nobody.
  *
- * Fails with ISOLAT_FAILED where a thread is in a group that is not isolat's. The caller frees, also after a failure.
+ * The caller frees, also after a failure.
  */
 int apply_steps_make(const struct plan *plan, struct step_host *host, struct apply_steps *steps,
 		     struct isolat_error *err);
 
 /*
+ * Fails with ISOLAT_FAILED where a thread that is to be moved is in a group that is not isolat's: somebody else has
+ * tuned that VM.
+ */
+int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search *found, size_t n,
+			    struct step_host *host, struct isolat_error *err);
+
+/*
  * Adds a step for each thread of @found[i], VM @vms[i], to its group, if it has one; and for a VM that is matched by
  * pid the steps that put the process into a cgroup with the VM's CPUs and nodes, with @cpusets.
  */
-int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n, struct step_host *host,
+int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n,
 			struct apply_steps *steps, struct isolat_error *err);
 int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vms, const struct vm_search *found,
 			    struct step_host *host, struct apply_steps *steps, struct isolat_error *err);
