@@ -8,6 +8,7 @@
 # make install       commands, helpers, man pages; PREFIX and DESTDIR as usual
 # make dkms-install  the guest's modules through DKMS
 # make fuzz          parsers under libFuzzer, a minute each (needs clang)
+# make sim           the resctrl simulator, and what runs a command in it (tests/sim/README.md)
 # make style         formatting, SPDX lines, man pages
 # V=1 shows the commands.
 
@@ -165,6 +166,19 @@ $(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
 $(B)/tests/sim/engine: $(B)/obj/tests/sim/engine.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs jansson)
 
+# The resctrl simulator, and what runs a command before it.
+SIM_FUSE_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/sim_*.c))
+SIM_RUN_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/run_*.c) tests/sim/sim_machine.c tests/sim/sim_cpus.c)
+SIM_PROGRAMS := $(addprefix $(B)/tests/sim/,resctrl-sim sim-run sim-ctl)
+$(B)/tests/sim/resctrl-sim: $(SIM_FUSE_OBJ)
+$(B)/tests/sim/sim-run: $(SIM_RUN_OBJ)
+$(B)/tests/sim/sim-ctl: $(B)/obj/tests/sim/ctl_main.o
+$(SIM_PROGRAMS):
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs fuse3)
+
+.PHONY: sim
+sim: $(SIM_PROGRAMS)
+
 # What runs inside the test VMs.
 VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests/vm/cases/*.c))
 $(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST_LIB)
@@ -177,7 +191,7 @@ TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/ca
 
 check: deps
 	$(Q)$(MAKE) check-built
-check-built: all $(UNIT_TESTS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
+check-built: all $(UNIT_TESTS) $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) tests/run.sh $(T)
 
 demo: deps

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# sim_conformance.sh BUILD KERNEL: in a host VM with emulated RDT, the same operations (tests/sim/conformance.sh) on the
+# stock kernel's resctrl and on the simulator, told to be a machine of the same shape. What they say has to be the same,
+# operation by operation, but for what tests/sim/differences lists with a reason.
+set -u
+here=$(dirname "$(realpath "$0")")
+. "$here/check.sh"
+failed=${failed:-0}
+sim=$here/../../sim
+resctrl=/sys/fs/resctrl
+cpus=/sys/devices/system/cpu
+
+case $1 in
+offline) echo 0 > $cpus/cpu$2/online; exit ;;
+online) echo 1 > $cpus/cpu$2/online; exit ;;
+esac
+build=$1 kernel=$2 out=$(mktemp -d)
+
+distinct() { # FILE-IN-EACH-CPU
+	cat $cpus/cpu[0-9]*/$1 | sort -u | wc -l
+}
+
+# The machine, as options of sim-run, from what the kernel says.
+shape() {
+	local info=$resctrl/info mask sockets threads
+	sockets=$(distinct topology/physical_package_id)
+	threads=$(($(nproc) / $(cat $cpus/cpu[0-9]*/topology/core_cpus_list | sort -u | wc -l)))
+	mask=$(cat $info/L3/cbm_mask)
+	grep -q AuthenticAMD /proc/cpuinfo && echo --machine amd || echo --machine intel-1s
+	echo --sockets "$sockets" --threads "$threads" --cores $(($(nproc) / sockets / threads))
+	echo --l3s $(($(distinct cache/index3/id) / sockets))
+	echo --l3 $(($(sed 's/K//' $cpus/cpu0/cache/index3/size) * 1024))
+	echo --ways "$(echo "obase=2; ibase=16; ${mask^^}" | bc | tr -d '\n' | wc -c)"
+	echo --min-ways "$(cat $info/L3/min_cbm_bits)" --io-ways "$(cat $info/L3/shareable_bits)"
+	echo --closids "$(cat $info/L3/num_closids)" --rmids "$(cat $info/L3_MON/num_rmids)"
+	echo --cdp-capable "$(grep -cm 1 ' cdp_l3' /proc/cpuinfo)"
+	echo --mb-closids "$(cat $info/MB/num_closids 2>/dev/null || echo 0)"
+	[ ! -d $info/MB ] || echo --mb-min "$(cat $info/MB/min_bandwidth)" --mb-gran "$(cat $info/MB/bandwidth_gran)"
+	echo --smba-closids "$(cat $info/SMBA/num_closids 2>/dev/null || echo 0)"
+}
+
+# One line an operation, with all that it led to.
+blocks() {
+	awk '/^[^ ]/ { if (n++) print block; block = $0; next } NF { block = block " |" $0 } END { print block }' "$1"
+}
+
+# The operations that differ and are not listed for this kernel, as both said them. Those listed have "*" for the kernel
+# or name some.
+compare() { # NAME
+	local kernels operation
+	blocks "$out/$1.kernel" > "$out/kernel"
+	blocks "$out/$1.sim" > "$out/sim"
+	diff --unchanged-line-format= --old-line-format='kernel: %L' --new-line-format='sim:    %L' \
+		"$out/kernel" "$out/sim" > "$out/$1.diff"
+	while IFS='	' read -r kernels operation _; do
+		[[ $kernels = \#* || -z $operation ]] && continue
+		[[ ,$kernels, = *",$kernel,"* ]] && printf '%s\n' "kernel: $operation |" "sim:    $operation |"
+	done < "$sim/differences" > "$out/listed"
+	if [ -s "$out/listed" ]; then
+		grep -vFf "$out/listed" "$out/$1.diff"
+	else
+		cat "$out/$1.diff"
+	fi
+}
+
+try() { # NAME MOUNT-OPTIONS
+	local left
+	mount -t resctrl ${2:+-o "$2"} resctrl $resctrl || return
+	[ -n "${shape:-}" ] || shape=$(shape)
+	SETTLE=4 OFFLINE="$0 offline" ONLINE="$0 online" "$sim/conformance.sh" > "$out/$1.kernel" 2>&1
+	sleep 3 # RMIDs
+	umount $resctrl
+	# shellcheck disable=SC2086 # words
+	OFFLINE="$build/tests/sim/sim-ctl offline" ONLINE="$build/tests/sim/sim-ctl online" \
+		timeout 100 "$build/tests/sim/sim-run" --kernel "$kernel" $shape --options "${2:-}" -- \
+		"$sim/conformance.sh" > "$out/$1.sim" 2>&1
+	check "$1: it has run through on the kernel" '## at the end' "$(grep '^## at' "$out/$1.kernel")"
+	left=$(compare "$1")
+	echo "fine: $1: $(wc -l < "$out/kernel") operations, $(grep -c '^kernel' "$out/$1.diff") differ"
+	check "$1: nothing differs that is not listed" '' "$left"
+}
+
+try plain ''
+echo "shape: $shape" | tr '\n' ' '; echo
+{ ! grep -qm 1 " cdp_l3" /proc/cpuinfo; } || try cdp cdp
+grep -q AuthenticAMD /proc/cpuinfo || try MBps mba_MBps
+exit "$failed"
