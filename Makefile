@@ -169,10 +169,11 @@ $(B)/tests/sim/engine: $(B)/obj/tests/sim/engine.o $(B)/libisolat.a
 # The resctrl simulator, and what runs a command before it.
 SIM_FUSE_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/sim_*.c))
 SIM_RUN_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/run_*.c) tests/sim/sim_machine.c tests/sim/sim_cpus.c)
-SIM_PROGRAMS := $(addprefix $(B)/tests/sim/,resctrl-sim sim-run sim-ctl)
+SIM_PROGRAMS := $(addprefix $(B)/tests/sim/,resctrl-sim sim-run sim-ctl crowd)
 $(B)/tests/sim/resctrl-sim: $(SIM_FUSE_OBJ)
 $(B)/tests/sim/sim-run: $(SIM_RUN_OBJ)
 $(B)/tests/sim/sim-ctl: $(B)/obj/tests/sim/ctl_main.o
+$(B)/tests/sim/crowd: $(B)/obj/tests/sim/crowd.o
 $(SIM_PROGRAMS):
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs fuse3)
 

@@ -31,7 +31,7 @@ const struct doctor_check doctor_checks[] = {
 };
 
 const struct doctor_job doctor_jobs[] = {
-	{ "cache", "reserve cache and bandwidth (planned)", { "kernel", "rdt", "resctrl", "resctrl-groups" } },
+	{ "cache", "reserve cache and bandwidth", { "kernel", "rdt", "resctrl", "resctrl-groups" } },
 	{ "cores", "reserve cores and memory (planned)", { "kernel", "cgroup" } },
 	{ "timer-host", "serve exitless timers to VMs (planned)", { "kernel", "kvm", "tsc" } },
 	{ "idle-poll", "smart idle poll in this guest", { "kernel", "guest", "cpuidle", "modules" } },

@@ -42,6 +42,7 @@ void run_show_features(const struct sim_machine *m, bool cpus); /* /proc/cpuinfo
 struct run_notify {
 	bool mounts;	  /* mount() and umount2() of resctrl are done by the simulator */
 	bool task_groups; /* there is /proc/TID/cpu_resctrl_groups */
+	bool fast;	  /* opens go past: no such file, and the FUSE's own line among the mounts */
 };
 
 /* Lets the calling process' and its children's calls be noticed on the descriptor that is returned. */

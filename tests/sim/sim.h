@@ -79,6 +79,7 @@ struct sim {
 	uint64_t serials;
 	struct sim_task *task; /* ascending by TID */
 	size_t tasks, task_room;
+	long last_made;		/* the newest task's number when /proc was looked through */
 	char status[512];	/* what info/last_cmd_status says; "" is "ok" */
 	bool status_full;	/* says nothing more until it is cleared */
 	unsigned int threshold; /* max_threshold_occupancy */

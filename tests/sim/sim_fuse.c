@@ -20,7 +20,8 @@
 struct daemon {
 	struct sim *sim;
 	struct sim_control control;
-	int ready; /* closed as soon as it answers */
+	int ready;    /* closed as soon as it answers */
+	double names; /* for how many seconds the kernel need not ask again what a name stands for */
 };
 
 /*
@@ -55,7 +56,8 @@ static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *conf
 	config->direct_io = 1;
 	config->hard_remove = 1;
 	config->nullpath_ok = 1;
-	config->attr_timeout = config->entry_timeout = config->negative_timeout = 0;
+	config->attr_timeout = config->entry_timeout = self()->names;
+	config->negative_timeout = 0;
 	close(self()->ready);
 	return self();
 }
@@ -351,7 +353,7 @@ static int usage(FILE *to)
 {
 	fprintf(to,
 		"usage: resctrl-sim [--machine NAME] [--kernel 6.1|6.12] [--options LIST] [--SHAPE VALUE]... [--ready "
-		"FD] FOLDER\n"
+		"FD] [--names SECONDS] FOLDER\n"
 		"machines: %s\n",
 		sim_machine_names());
 	return to == stdout ? 0 : 2;
@@ -362,6 +364,7 @@ struct arguments {
 	enum sim_kernel kernel;
 	const char *folder;
 	int ready;
+	double names;
 };
 
 static bool take_option(struct arguments *a, const char *name, const char *value)
@@ -372,6 +375,8 @@ static bool take_option(struct arguments *a, const char *name, const char *value
 		return (a->machine.mount_options = value);
 	if (!strcmp(name, "ready"))
 		return (a->ready = atoi(value)) > 0;
+	if (!strcmp(name, "names"))
+		return (a->names = atof(value)) >= 0;
 	if (!strcmp(name, "kernel")) {
 		a->kernel = strcmp(value, "6.1") ? SIM_LINUX_6_12 : SIM_LINUX_6_1;
 		return !strcmp(value, "6.1") || !strcmp(value, "6.12");
@@ -409,6 +414,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	daemon.ready = a.ready;
+	daemon.names = a.names;
 	daemon.sim = sim_new(&a.machine, a.kernel);
 	if (!daemon.sim) {
 		fputs("resctrl-sim: the machine cannot be mounted with its options\n", stderr);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Which thread is in which group. The kernel keeps that in the thread, and a new one inherits it. Here /proc is looked
- * through before each change and each read: a thread that was not there the last time was made since, hence after all
- * changes, and is where its parent is now. What cannot be seen: which thread of a process made a new one (its leader
- * is taken), and where a process came from whose parent has ended before anybody looked (the default group is taken).
+ * through before each change and each read, if a thread was made since: a thread that was not there the last time was
+ * made since, hence after all changes, and is where its parent is now. What cannot be seen: which thread of a process
+ * made a new one (its leader is taken), and where a process came from whose parent has ended before anybody looked (the
+ * default group is taken).
  */
 #include "sim.h"
 
@@ -11,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -191,12 +193,42 @@ int sim_tasks_scan(struct sim *sim)
 	return rc;
 }
 
+/* The number that the kernel has given to a new task last. */
+static long last_made(void)
+{
+	char text[128], *word;
+	int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	word = strrchr(text, ' ');
+	return word ? atol(word) : 0;
+}
+
+/* Where nobody was made since the last look, that one holds, but for those who have ended: is_alive() tells. */
+static int look(struct sim *sim)
+{
+	long last = last_made();
+
+	if (last && last == sim->last_made)
+		return 0;
+	sim->last_made = last;
+	return sim_tasks_scan(sim);
+}
+
+static bool is_alive(const struct sim_task *task)
+{
+	return !kill(task->tid, 0) || errno != ESRCH;
+}
+
 static int move(struct sim *sim, struct sim_group *group, pid_t tid)
 {
 	struct sim_task *task = find_among(sim->task, sim->tasks, tid);
 	const struct sim_group *now;
 
-	if (!task) {
+	if (!task || !is_alive(task)) {
 		sim_say(sim, "No task %d\n", tid);
 		return -ESRCH;
 	}
@@ -274,7 +306,7 @@ static int add_some(struct sim *sim, struct sim_group *group, char *text, pid_t 
 
 int sim_group_add_tasks(struct sim *sim, struct sim_group *group, char *text, pid_t caller)
 {
-	int rc = sim_tasks_scan(sim);
+	int rc = look(sim);
 
 	if (rc)
 		return rc;
@@ -285,11 +317,11 @@ int sim_group_add_tasks(struct sim *sim, struct sim_group *group, char *text, pi
 
 void sim_group_print_tasks(FILE *out, struct sim *sim, const struct sim_group *group)
 {
-	sim_tasks_scan(sim);
+	look(sim);
 	for (size_t i = 0; i < sim->tasks; i++) {
 		const struct sim_group *g = sim->task[i].group;
 
-		if (g == group || g->parent == group)
+		if ((g == group || g->parent == group) && is_alive(&sim->task[i]))
 			fprintf(out, "%d\n", sim->task[i].tid);
 	}
 }
@@ -305,8 +337,8 @@ const struct sim_group *sim_task_group(struct sim *sim, pid_t tid)
 {
 	struct sim_task *task;
 
-	if (sim_tasks_scan(sim))
+	if (look(sim))
 		return NULL;
 	task = find_among(sim->task, sim->tasks, tid);
-	return task ? task->group : NULL;
+	return task && is_alive(task) ? task->group : NULL;
 }

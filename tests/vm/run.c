@@ -240,12 +240,67 @@ static void complete_config(struct test *t, const char *kernel, char *console)
 		c->rdt_state = memfd_create("isolat-rdt-state", MFD_CLOEXEC);
 }
 
+/* ---- The emulated RDT hardware ---- */
+
+static struct rdt_state *open_state(const struct test *t, bool writable, struct isolat_error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->config.rdt_state);
+	return rdt_state_open(path, writable, err);
+}
+
 struct outcome {
 	int status;
 	bool hung;
 	unsigned int findings;
-	char last[512]; /* the program's last line */
+	unsigned int asked, wrong; /* lines "rdt-is", and those that were not so */
+	char last[512];		   /* the program's last line */
 };
+
+static bool holds_mask(const struct rdt_state *state, unsigned long domain, unsigned long closid, unsigned long mask,
+		       char *why, size_t size)
+{
+	unsigned long long found = state->l3[domain].mask[closid];
+
+	if (found == mask)
+		return true;
+	snprintf(why, size, "L3 domain %lu class %lu holds mask %llx, not %lx", domain, closid, found, mask);
+	return false;
+}
+
+/*
+ * A program can ask, while it runs, that the hardware holds a mask ("rdt-is DOMAIN CLASS MASK"), and give the counter
+ * of a group's occupancy a value ("rdt-set DOMAIN RMID BYTES").
+ */
+static void obey(const struct test *t, const char *line, struct outcome *outcome)
+{
+	unsigned long domain, id, mask;
+	struct rdt_counter *counter;
+	struct rdt_state *state;
+	struct isolat_error err;
+	char why[256] = "no such class";
+	unsigned long long bytes;
+
+	if (strncmp(line, "rdt-", 4) || t->config.rdt == MICROVM_RDT_NONE)
+		return;
+	state = open_state(t, true, &err);
+	if (!state)
+		return;
+	if (sscanf(line, "rdt-is %lu %lu %lx", &domain, &id, &mask) == 3) {
+		outcome->asked++;
+		if (domain >= RDT_MAX_L3 || id >= RDT_MAX_CLOSIDS ||
+		    !holds_mask(state, domain, id, mask, why, sizeof(why))) {
+			outcome->wrong++;
+			printf("# WRONG: %s: %s\n", line, why);
+		}
+	} else if (sscanf(line, "rdt-set %lu %lu %llu", &domain, &id, &bytes) == 3) {
+		counter = rdt_state_counter(state, domain, id, &err);
+		if (counter)
+			counter->occupancy = bytes;
+	}
+	rdt_state_close(state);
+}
 
 static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_error *err)
 {
@@ -265,6 +320,7 @@ static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_e
 			outcome->findings++;
 		else
 			snprintf(outcome->last, sizeof(outcome->last), "%s", event.text);
+		obey(t, event.text, outcome);
 		printf("# %s%s\n",
 		       event.kind == MICROVM_SPLAT  ? "splat: "
 		       : event.kind == MICROVM_LEAK ? "leak: "
@@ -282,29 +338,22 @@ static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_e
 static bool mask_holds(const struct rdt_state *state, const char *want, char *why, size_t size)
 {
 	unsigned long domain, closid, mask;
-	unsigned long long found;
 
 	if (sscanf(want, "%lu:%lu=%lx", &domain, &closid, &mask) != 3 || domain >= RDT_MAX_L3 ||
 	    closid >= RDT_MAX_CLOSIDS)
 		die("cannot read rdt-mask=%s", want);
-	found = state->l3[domain].mask[closid];
-	if (found == mask)
-		return true;
-	snprintf(why, size, "L3 domain %lu class %lu holds mask %llx, not %lx", domain, closid, found, mask);
-	return false;
+	return holds_mask(state, domain, closid, mask, why, size);
 }
 
 static bool rdt_is_right(const struct test *t, char *why, size_t size)
 {
 	struct isolat_error err;
 	struct rdt_state *state;
-	char path[64];
 	bool right;
 
 	if (t->config.rdt == MICROVM_RDT_NONE)
 		return true;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->config.rdt_state);
-	state = rdt_state_open(path, 0, &err);
+	state = open_state(t, false, &err);
 	if (!state) {
 		snprintf(why, size, "the RDT emulation left no state: %s", err.reason);
 		return false;
@@ -362,6 +411,8 @@ static void run_test(const char *line, const char *kernel)
 		snprintf(skip, sizeof(skip), " # SKIP %s", outcome.last);
 	else if (outcome.status)
 		snprintf(why, sizeof(why), "status %d", outcome.status);
+	else if (outcome.wrong)
+		snprintf(why, sizeof(why), "the hardware held other masks: %u of %u", outcome.wrong, outcome.asked);
 	else if (t.absent && !access(t.absent, F_OK))
 		snprintf(why, sizeof(why), "what the VM wrote is on this machine: %s", t.absent);
 	else

@@ -1,0 +1,329 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# apply, verify, status, undo and run against the simulated resctrl: on each machine there and back; every write made to
+# fail, isolat killed before and after every write; others' groups and changes; bad input. Usage: test_apply.sh BUILD
+# Prints "ok NAME" or "not ok NAME - WHY" lines, and fails when one of them does.
+set -u
+
+build=$(realpath -- "${1:?usage: test_apply.sh BUILD}") || exit 2
+isolat=$build/isolat
+sim=$build/tests/sim
+resctrl=/sys/fs/resctrl
+failed=0
+
+if [ -z "${2:-}" ]; then # outside: once for each machine, in a world of its own
+	for machine in intel-1s intel-2s snc2 amd cdp mbps few-closids l2; do
+		timeout 300 "$sim/sim-run" --machine "$machine" -- "$BASH" "$0" "$build" "$machine" || failed=1
+	done
+	timeout 60 "$sim/sim-run" --unmounted -- "$BASH" "$0" "$build" unmounted || failed=1
+	exit $failed
+fi
+machine=$2
+scratch=$(mktemp -d) || exit 2
+vms=()
+trap 'kill "${vms[@]}" 2>/dev/null; rm -rf -- "$scratch"' EXIT
+
+verdict() # NAME WHY: WHY is empty when all is well
+{
+	if [ -z "$2" ]; then
+		echo "ok $machine: $1"
+	else
+		echo "not ok $machine: $1 - ${2//$'\n'/; }"
+		failed=1
+	fi
+}
+
+# ---- What is looked at ----
+
+# All of resctrl but the counters, and of the tasks only the VMs'.
+listing()
+{
+	local file pattern
+	pattern=$(printf '%s\n' "${vms[@]}")
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
+		while read -r file; do
+			case $file in
+			*/tasks) sed "s|^|$file:|" "$file" | grep -wF -- "$pattern" ;;
+			*) sed "s|^|$file:|" "$file" ;;
+			esac
+		done
+	grep resctrl /proc/self/mounts
+}
+
+run() # ARGUMENTS...: isolat; its exit code in $code, what it says in $scratch/out and err
+{
+	{ timeout 30 "$isolat" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null; } 2>/dev/null # bash tells of kills
+	code=$?
+}
+
+apply()
+{
+	run apply --profile "$scratch/profile" --no-cpusets "$@"
+}
+
+ops()
+{
+	"$sim/sim-ctl" ops
+}
+
+# Nothing is left on the host or in the journal.
+as_before() # FILE
+{
+	listing | diff "$scratch/before" - | head -n 5
+	find /run/isolat -mindepth 1 ! -name lock
+}
+
+says() # CODE PATTERN
+{
+	[ "$code" = "$1" ] || echo "exit code $code, not $1: $(cat "$scratch/err")"
+	cat "$scratch/out" "$scratch/err" | grep -q -- "$2" || echo "no '$2' in: $(cat "$scratch/out" "$scratch/err")"
+}
+
+# ---- The VMs ----
+
+start_vm() # THREADS
+{
+	coproc "$sim/crowd" "$1"
+	read -r _ <&"${COPROC[0]}"
+	vms+=("$COPROC_PID")
+} 2>/dev/null
+
+profile() # EXCLUSIVE-L3 SHARED-CACHE: two classes over the VMs
+{
+	local i
+	{
+		printf '%s\n' 'version: 1' 'classes:' \
+			"  - { name: latency, cores: dedicated, whole_cores: no$1 }" "  - { name: batch, cores: shared$2 }" vms:
+		for i in "${!vms[@]}"; do
+			printf '  - { name: vm%d, class: %s, vcpus: 1, memory: 64 MiB, match: { pid: %d } }\n' "$i" \
+				"$([ "$i" -lt "${exclusive:-2}" ] && echo latency || echo batch)" "${vms[i]}"
+		done
+	} >"$scratch/profile"
+}
+
+if [ "$machine" = unmounted ]; then
+	start_vm 1
+	profile ', cache: { l3: 1 ways, exclusive: yes }' ''
+	apply
+	verdict 'not mounted' "$(says 3 'mount -t resctrl')"
+	exit $failed
+fi
+
+[ "$machine" = mbps ] && crowds='1 3 2 1 1' || crowds='1 3 2 1 1 4 1 2' # a limit in MB/s takes a class for each VM
+for threads in $crowds; do
+	start_vm "$threads"
+done
+case $machine in
+l2) profile ', cache: { l2: 2 ways }' ', cache: { l2: 25 % }' ;;
+amd) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 2000 MB/s' ;;
+mbps) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 4000 MB/s' ;;
+few-closids) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }' ;;
+cdp) profile ', cache: { l3_code: 1 ways, l3_data: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 45 %' ;;
+*) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 45 %' ;;
+esac
+
+# ---- There and back ----
+
+listing >"$scratch/before"
+n=$(ops)
+apply
+why=$(says 0 '^applied .* writes')
+writes=$(($(ops) - n))
+listing >"$scratch/applied"
+cmp -s "$scratch/before" "$scratch/applied" && why+='the listing is the same as before; '
+[ "$writes" -ge $((${#vms[@]} + 4)) ] || why+="$writes writes only; "
+verdict 'apply' "$why"
+run verify
+verdict 'verify' "$(says 0 'as applied')"
+n=$(ops)
+apply
+verdict 'a second apply writes nothing' "$(says 0 'applied already')$([ "$(ops)" = "$n" ] || echo "$(($(ops) - n)) writes")"
+run status --json
+verdict 'status' "$(says 0 applied)$(jq -e '.applied and (.vms | all(.in_group == .threads or .group == "")) and
+	(.groups | length >= 2 and all(.programmed == .set))' "$scratch/out" >/dev/null || head -c 300 "$scratch/out")"
+run undo
+verdict 'undo' "$(says 0 '^undone')$(as_before)"
+run undo
+verdict 'nothing to undo' "$(says 0 'nothing to undo')"
+
+# ---- Every write fails, once with each errno; every write is one's last ----
+
+case $machine in
+intel-1s | snc2 | few-closids | l2 | mbps) exit $failed ;; # intel-2s, amd and cdp are enough
+esac
+
+why=
+count=0
+[ "$machine" = intel-2s ] && errnos='EINVAL ENOSPC EBUSY ENOMEM' || errnos=EINVAL
+for errno in $errnos; do
+	for ((i = 1; i <= writes; i++)); do
+		"$sim/sim-ctl" fault "$i $errno"
+		apply
+		[ "$code" = 1 ] || [ "$code" = 5 ] || why+="write $i, $errno: exit code $code; "
+		[ "$(wc -l <"$scratch/err")" = 1 ] || why+="write $i, $errno: $(wc -l <"$scratch/err") lines; "
+		left=$(as_before)
+		[ -z "$left" ] || why+="write $i, $errno: $left; "
+		count=$((count + 1))
+		[ -z "$why" ] || break 2
+	done
+done
+verdict "each of $writes writes failed with ${errnos// /, } ($count)" "$why"
+
+kill_each() # VERB WRITES: isolat VERB is killed before and after each of its writes, and then isolat undo mends it
+{
+	local when i left count=0
+	why=
+	for when in before after; do
+		for ((i = 1; i <= $2; i++)); do
+			[ "$1" = apply ] || apply
+			"$sim/sim-ctl" kill "$i $when"
+			case $1 in
+			apply) apply ;;
+			undo) run undo ;;
+			esac
+			[ "$code" = 137 ] || why+="write $i, $when: exit code $code; "
+			run undo
+			[ "$code" = 0 ] || why+="undo after write $i, $when: $(cat "$scratch/err"); "
+			left=$(as_before)
+			[ -z "$left" ] || why+="write $i, $when: $left; "
+			count=$((count + 1))
+			[ -z "$why" ] || return
+		done
+	done
+	kills=$count
+}
+
+kill_each apply "$writes"
+verdict "apply killed before and after each of $writes writes ($kills)" "$why"
+apply
+n=$(ops)
+run undo
+back=$(($(ops) - n))
+kill_each undo "$back"
+verdict "undo killed before and after each of $back writes ($kills)" "$why"
+
+# A killed apply is mended by the next one, too.
+"$sim/sim-ctl" kill "$((writes / 2)) after"
+apply
+apply
+verdict 'apply after a killed apply' "$(says 0 'taken back first')$(listing | diff "$scratch/applied" - | head -n 5)"
+run undo
+verdict 'and back' "$(as_before)"
+
+# ---- Others on the host ----
+
+mkdir $resctrl/machine-qemu-1-guest
+echo "$$" >$resctrl/machine-qemu-1-guest/tasks
+# One way in each domain: a new group has all that nobody else has for his own.
+sed -E -n 's/^ *(L3[A-Z]*:.*)/\1/p' $resctrl/schemata | sed -E "s/=[0-9a-f]+/=$([ "$machine" = amd ] && echo 8000 || echo 400)/g" \
+	>$resctrl/machine-qemu-1-guest/schemata
+listing >"$scratch/before"
+foreign()
+{
+	grep machine-qemu-1-guest "$1"
+}
+apply
+why=$(says 0 '^applied')
+listing >"$scratch/now"
+[ "$(foreign "$scratch/now")" = "$(foreign "$scratch/before")" ] || why+='it was changed; '
+verdict "another's group stands while applied" "$why"
+run undo
+verdict "another's group stands after undo" "$(as_before)"
+"$sim/sim-ctl" fault "$((writes / 2)) EINVAL"
+apply
+verdict "another's group stands after a failed apply" "$(says 1 '')$(as_before)"
+echo "${vms[0]}" >$resctrl/machine-qemu-1-guest/tasks
+listing >"$scratch/before"
+apply
+verdict "a VM in another's group is refused" "$(says 1 'machine-qemu-1-guest')$(as_before)"
+rmdir $resctrl/machine-qemu-1-guest
+listing >"$scratch/before"
+
+apply
+line=$(grep -oE 'L3(CODE)?:.*' $resctrl/isolat-vm0/schemata | head -n 1)
+echo "${line%%:*}:0=$([ "$machine" = amd ] && echo 3c00 || echo 3c)" >$resctrl/isolat-vm0/schemata
+run verify
+verdict 'a foreign write is found' "$(says 4 'isolat-vm0')"
+echo "$line" >$resctrl/isolat-vm0/schemata
+run verify
+verdict 'and its mending, too' "$(says 0 'as applied')"
+kill -USR1 "${vms[1]}"
+echo "$(ls "/proc/${vms[1]}/task" | tail -n 1)" >$resctrl/tasks
+run verify
+verdict 'a thread that left its group' "$(says 4 'thread .* is in')"
+apply
+run verify
+verdict 'the next apply brings it back' "$(says 0 'as applied')"
+# One that undo may not force: the default group was changed by somebody else.
+line=$(grep -oE 'L3(CODE)?:.*' $resctrl/schemata | head -n 1)
+echo "${line%%:*}:0=1" >$resctrl/schemata
+run undo
+verdict 'what others changed is left and named' "$(says 4 'left as it is: schemata')$(grep -q "${line%%:*}:0=0*1;" $resctrl/schemata ||
+	cat $resctrl/schemata)"
+sed 's/^ *//' "$scratch/before" | sed -n "s|^$resctrl/schemata: *||p" >$resctrl/schemata
+verdict 'all else was undone' "$(as_before)"
+
+# ---- Measuring ----
+
+apply
+"$sim/sim-ctl" occupancy "0 5242880" isolat-vm0
+"$sim/sim-ctl" mbm_total "0 unavailable" isolat-vm0
+run status --json
+verdict 'counters: a number, and unavailable' "$(jq -e '.groups[] | select(.name == "isolat-vm0").domains[0] |
+	.occupancy_bytes == 5242880 and .mbm_total_bytes == null' "$scratch/out" >/dev/null || head -c 600 "$scratch/out")"
+run status --watch --count 2 --json
+verdict 'watch: an object a line, with bandwidths' "$([ "$(jq -s 'length' "$scratch/out")" = 2 ] &&
+	tail -n 1 "$scratch/out" | jq -e '.groups[0].domains[0] | has("mbm_total_bytes_per_s")' >/dev/null ||
+	head -c 300 "$scratch/out")"
+run undo
+
+# ---- A command under a class ----
+
+run run --profile "$scratch/profile" --class latency -- sh -c "cat $resctrl/isolat-run@*/tasks; echo \$\$; exit 7"
+verdict 'run: its exit code, and all is back' "$([ "$code" = 7 ] || cat "$scratch/err")$(as_before)"
+verdict 'run: the command was in the group' "$(sort "$scratch/out" | uniq -d | grep -q . || cat "$scratch/out")"
+"$isolat" run --profile "$scratch/profile" --class latency -- sleep 30 &
+runner=$!
+disown $runner
+for ((i = 0; i < 100; i++)); do
+	compgen -G "/run/isolat/run-$runner-*.journal" >/dev/null && break
+	sleep 0.05
+done
+sleep 0.2
+child=$(pgrep -P $runner -x sleep)
+run apply --profile "$scratch/profile" --no-cpusets
+verdict 'run at work: nothing is applied meanwhile' "$(says 1 "isolat run, PID $runner")"
+kill -9 $runner
+for ((i = 0; i < 100; i++)); do
+	[ -n "$(as_before)" ] || break
+	sleep 0.05
+done
+verdict 'run killed: all is back' "$(as_before)$(kill -0 "$child" 2>&1)"
+kill "$child"
+
+# ---- Bad input ----
+
+flock -x $resctrl sleep 5 &
+holder=$!
+sleep 0.2
+apply --wait 1
+verdict 'resctrl is locked' "$(says 1 'lock')$(as_before)"
+pkill -P $holder
+wait $holder 2>/dev/null
+sed "s/pid: ${vms[0]} /pid: 4194303 /" "$scratch/profile" >"$scratch/profile.dead"
+run apply --profile "$scratch/profile.dead" --no-cpusets
+verdict 'a VM that does not run' "$(says 1 'vm0')$(as_before)"
+HWLOC_SYNTHETIC='pack:1 core:4 pu:2' run apply --profile "$scratch/profile" --no-cpusets
+verdict "hwloc is told of another machine" "$(case $code in 0) run undo ;; 1 | 2) ;; *) cat "$scratch/err" ;; esac)$(as_before)"
+run apply --profile "$scratch/profile" --engine dpdk
+verdict 'an engine that there is not' "$(says 2 'dpdk')$(as_before)"
+apply
+run undo --wait 0
+verdict 'without waiting' "$(says 0 '^undone')$(as_before)"
+mount -t tmpfs -o size=8k tmpfs /run/isolat
+head -c 8192 /dev/zero >/run/isolat/filler 2>/dev/null
+apply
+verdict 'the disk is full' "$(says 1 'No space left')$(listing | diff "$scratch/before" - | head -n 5)"
+umount /run/isolat
+exit $failed

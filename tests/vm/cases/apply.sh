@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# apply.sh BUILD: in a host VM with emulated RDT and two sockets of four CPUs each, isolat apply, verify, status, undo
+# on the kernel's own resctrl. The runner compares what arrived in the emulated hardware (lines "rdt-is") and sets what
+# its counters read (lines "rdt-set").
+set -u
+build=$1
+isolat=$build/isolat
+resctrl=/sys/fs/resctrl
+scratch=$(mktemp -d)
+. "$(dirname "$0")/check.sh"
+
+listing()
+{
+	local file
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
+		while read -r file; do
+			case $file in
+			*/tasks) sed "s|^|$file:|" "$file" | grep -wE "$pids" ;;
+			*) sed "s|^|$file:|" "$file" ;;
+			esac
+		done
+	grep resctrl /proc/self/mounts
+}
+
+same() # NAME FILE
+{
+	listing >"$scratch/now"
+	check "$1" '' "$(diff "$2" "$scratch/now" | head -n 5 | tr '\n' ';')"
+}
+
+run() # ARGUMENTS...: isolat; its exit code in $code
+{
+	"$isolat" "$@" >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	[ $code = 0 ] || cat "$scratch/err"
+}
+
+# What the emulated hardware has to hold for each group and domain, as resctrl says; classes count in the order of making.
+tell_masks()
+{
+	local class=1 group
+	tell_group 0 ''
+	for group in machine-other isolat-vm0 isolat-vm1 isolat-batch; do
+		[ -d "$resctrl/$group" ] && tell_group $class $group
+		class=$((class + 1))
+	done
+	sleep 1 # the runner looks meanwhile
+}
+
+tell_group() # CLASS GROUP
+{
+	grep -o 'L3:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain mask; do
+		echo "rdt-is $domain $1 $mask"
+	done
+}
+
+mount -t resctrl resctrl $resctrl || exit 1
+mkdir $resctrl/machine-other
+top=$(($(cat $resctrl/info/L3/cbm_mask | sed 's/^/0x/') + 1))
+other=$(printf '%x' $((top / 2 | top / 4)))
+echo "L3:0=$other;1=$other" >$resctrl/machine-other/schemata || failed=1
+echo $$ >$resctrl/machine-other/tasks
+vms=()
+for threads in 2 3 1 2; do
+	(echo $BASHPID >$resctrl/tasks; exec "$build/tests/sim/crowd" $threads >/dev/null) &
+	vms+=($!)
+done
+sleep 1
+pids=$(IFS='|'; echo "${vms[*]}")
+{
+	printf '%s\n' 'version: 1' 'classes:' \
+		'  - { name: latency, cores: dedicated, cache: { l3: 2 ways, exclusive: yes, io_ways: yes } }' \
+		'  - { name: batch, cores: shared, cache: { l3: 2 ways }, bandwidth: 50 % }' vms:
+	for i in 0 1 2 3; do
+		class=$([ $i -lt 2 ] && echo latency || echo batch)
+		echo "  - { name: vm$i, class: $class, vcpus: 1, memory: 16 MiB, match: { pid: ${vms[i]} } }"
+	done
+} >"$scratch/profile"
+[ -d $resctrl/info/MB ] && grep -q 0 $resctrl/info/MB/delay_linear && sed -i 's/50 %/2000 MB\/s/' "$scratch/profile"
+
+listing >"$scratch/before"
+tell_masks
+run apply --profile "$scratch/profile" --no-cpusets
+check 'apply' 0 $code
+sed 's/^/isolat: /' "$scratch/out"
+listing >"$scratch/applied"
+check 'it is another listing' no "$(cmp -s "$scratch/before" "$scratch/applied" && echo yes || echo no)"
+check "the other's group is as it was" "$(grep machine-other "$scratch/before")" "$(grep machine-other "$scratch/applied")"
+tell_masks
+run verify
+check 'verify' 0 $code
+run apply --profile "$scratch/profile" --no-cpusets
+check 'a second apply' 'nothing was written' "$(grep -o 'nothing was written' "$scratch/out")"
+
+echo "rdt-set 0 2 5242880" # isolat-vm0 is the second group that was made
+sleep 1
+run status --json
+check 'occupancy as injected' 5242880 "$(jq '.groups[] | select(.name == "isolat-vm0").domains[0].occupancy_bytes' "$scratch/out")"
+
+echo 'L3:0=1' >$resctrl/isolat-batch/schemata || failed=1
+run verify 2>/dev/null
+check 'a foreign write: verify' 4 $code
+check 'it names it' isolat-batch "$(grep -o '^isolat-batch' "$scratch/out")"
+run apply --profile "$scratch/profile" --no-cpusets
+check 'the next apply mends it' 0 $code
+same 'and all is as applied' "$scratch/applied"
+
+cpu=$("$isolat" status --json | jq -r '.vms[0].cpus' | grep -oE '[0-9]+' | tail -n 1)
+echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || failed=1
+run verify 2>/dev/null
+check "CPU $cpu offline: verify" 4 $code
+check 'it names it' "CPU $cpu of VM vm0 is offline" "$(grep -o "CPU $cpu of VM vm0 is offline" "$scratch/out")"
+echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || failed=1
+
+run undo
+check 'undo' 0 $code
+same 'it is as before' "$scratch/before"
+tell_masks
+
+for delay in 0.2 0.25 0.3 0.35 0.4; do
+	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile" --no-cpusets; } >/dev/null 2>&1
+	run undo
+	same "killed after $delay s, then: $(head -n 1 "$scratch/out")" "$scratch/before"
+done
+kill "${vms[@]}"
+exit $failed
