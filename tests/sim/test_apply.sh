@@ -71,7 +71,7 @@ ops()
 as_before() # FILE
 {
 	listing | diff "$scratch/before" - | head -n 5
-	find /run/isolat -mindepth 1 ! -name lock
+	find /run/isolat -mindepth 1 ! -name lock ! -name 'pqos.*'
 }
 
 says() # CODE PATTERN
@@ -146,6 +146,32 @@ run undo
 verdict 'undo' "$(says 0 '^undone')$(as_before)"
 run undo
 verdict 'nothing to undo' "$(says 0 'nothing to undo')"
+
+# ---- Both engines ----
+
+state() # what is programmed, and who is where
+{
+	run status --json
+	jq -S '[(.groups[] | {name, programmed}), .vms]' "$scratch/out"
+}
+
+case $machine in
+intel-2s | cdp | mbps | few-closids | l2)
+	apply --engine resctrl
+	state >"$scratch/resctrl"
+	run undo
+	apply --engine pqos
+	why=$(says 0 '^applied')
+	[ -d $resctrl/COS1 ] || why+='no COS folder; '
+	why+=$(state | diff "$scratch/resctrl" - | head -n 5)
+	run verify
+	verdict 'by libpqos, the same is programmed' "$why$(says 0 'as applied')"
+	run apply --profile "$scratch/profile" --engine resctrl
+	verdict 'two engines on one host are refused' "$(says 2 'applied with pqos-os')"
+	run undo
+	verdict 'and all is as before' "$(says 0 '^undone')$(as_before)"
+	;;
+esac
 
 # ---- Every write fails, once with each errno; every write is one's last ----
 
