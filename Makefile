@@ -201,7 +201,7 @@ demo-built: all $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) $(B)/isolat bench idle --host-polling off
 
 bench-check: deps
-	$(Q)$(MAKE) all $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
+	$(Q)$(MAKE) all sim $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
 # Parsers under libFuzzer, AddressSanitizer and UBSan, each for so long. What they find new stays in build; the seeds

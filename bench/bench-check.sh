@@ -111,6 +111,16 @@ profiles() {
 		"$one with reading 1000 files"
 }
 
+# Commands on the simulated resctrl, whose every operation is a trip through FUSE.
+applying() {
+	bench/apply-bench.sh "$build" 32 1 > "$out/apply-1.json"
+	bench/apply-bench.sh "$build" 32 4 > "$out/apply-4.json"
+	row 'apply: 32 VMs of 1 thread, simulated resctrl' ms '<' 100 "$(jq .apply_ms "$out/apply-1.json")"
+	row 'apply: 32 VMs of 4 threads, simulated resctrl' ms '<' 100 "$(jq .apply_ms "$out/apply-4.json")" \
+		"$(jq .writes "$out/apply-4.json") writes"
+	row 'verify: 32 VMs of 4 threads' ms '<' 50 "$(jq .verify_ms "$out/apply-4.json")"
+}
+
 say 'isolat bench idle, about a minute'
 "$build/isolat" bench idle --host-polling off --json > "$out/idle.json" || { cat "$out/idle.json"; exit 1; }
 say 'the same for 1 us on a slower clock'
@@ -122,6 +132,7 @@ say 'ticks of an idle CPU'
 printf '%-62s %2s %6s %-2s  %8s  %s\n' figure '' target '' value verdict
 predictor
 profiles
+applying
 short_idles '1 us' "$out/idle.json" 1000
 short_idles '1 us, times x300, limit 25 us' "$out/idle-1us.json" 1000
 short_idles '20 us' "$out/idle.json" 20000

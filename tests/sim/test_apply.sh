@@ -155,7 +155,8 @@ state() # what is programmed, and who is where
 	jq -S '[(.groups[] | {name, programmed}), .vms]' "$scratch/out"
 }
 
-case $machine in
+# libpqos asks the CPU itself whose it is.
+case $(grep -om 1 AuthenticAMD /proc/cpuinfo)$machine in
 intel-2s | cdp | mbps | few-closids | l2)
 	apply --engine resctrl
 	state >"$scratch/resctrl"
@@ -327,6 +328,26 @@ for ((i = 0; i < 100; i++)); do
 done
 verdict 'run killed: all is back' "$(as_before)$(kill -0 "$child" 2>&1)"
 kill "$child"
+
+# ---- Memory ----
+
+memory() # ARGUMENTS...: isolat, looked at by valgrind
+{
+	valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
+		"$isolat" "$@" 2>&1 >/dev/null | head -n 5
+}
+
+if [ "$machine" = intel-2s ]; then
+	why=
+	for verb in apply apply 'verify --json' 'status --watch --count 2' status undo 'run --class latency -- true' undo; do
+		case $verb in
+		apply) why+=$(memory apply --profile "$scratch/profile" --no-cpusets) ;;
+		run*) why+=$(memory run --profile "$scratch/profile" ${verb#run}) ;;
+		*) why+=$(memory $verb) ;;
+		esac
+	done
+	verdict 'valgrind has nothing to say of any verb' "$why$(as_before)"
+fi
 
 # ---- Bad input ----
 

@@ -412,6 +412,10 @@ esac
 
 build=$(realpath "$1")
 sim_run=${ISOLAT_SIM_RUN:-$build/tests/sim/sim-run}
+if grep -q AuthenticAMD /proc/cpuinfo; then # it asks the CPU itself, which no simulator answers for
+	echo "ok 1 - the engines do the same # SKIP libpqos takes every machine for AMD's on this CPU"
+	exit
+fi
 for machine in $machines; do
 	compare "$machine"
 done
