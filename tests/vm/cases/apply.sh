@@ -120,6 +120,32 @@ check 'undo' 0 $code
 same 'it is as before' "$scratch/before"
 tell_masks
 
+# VMs that are matched by pid come into cgroups, too; isolat run has one of its own.
+cgroups()
+{
+	find /sys/fs/cgroup -mindepth 1 -type d | sort
+	cat /sys/fs/cgroup/cgroup.subtree_control
+	for vm in "${vms[@]}"; do
+		cat "/proc/$vm/cgroup"
+	done
+}
+
+cgroups >"$scratch/cgroups"
+run apply --profile "$scratch/profile"
+check 'apply with cpusets' 0 $code
+cpus=$("$isolat" status --json | jq -r '.vms[0].cpus')
+check 'the CPUs of the cgroup' "$cpus" "$(cat /sys/fs/cgroup/isolat/vm0/cpuset.cpus.effective)"
+check 'the process is in it' '0::/isolat/vm0' "$(grep ^0:: "/proc/${vms[0]}/cgroup")"
+run undo
+check 'undo' 0 $code
+same 'resctrl is as before' "$scratch/before"
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+run run --profile "$scratch/profile" --class latency -- sh -c 'cat /proc/self/cpu_resctrl_groups /proc/self/cgroup'
+check 'run' 0 $code
+check 'its group and its cgroup' 2 "$(grep -cE '^(res:isolat-run@|0::/isolat/run@)' "$scratch/out")"
+same 'resctrl is as before' "$scratch/before"
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+
 for delay in 0.2 0.25 0.3 0.35 0.4; do
 	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile" --no-cpusets; } >/dev/null 2>&1
 	run undo
