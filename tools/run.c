@@ -106,20 +106,25 @@ static void be_command(int fd, char **command)
 
 /* ---- The guard: takes back what is there when its parent was killed ---- */
 
-static void be_guard(int fd, const struct applied_options *how)
+#define GUARD_TRIES 100
+#define GUARD_PAUSE 50000 /* us */
+
+static void be_guard(int fd, const struct applied_options *how, const char *name)
 {
-	struct applied_options patient = *how;
 	struct isolat_error err;
-	size_t n;
+	pid_t parent;
 	char done;
 
 	setsid();
 	signal(SIGTERM, SIG_IGN);
 	if (read(fd, &done, 1) == 1)
 		_exit(0);
-	/* The parent's end came before its word: it is dead, or about to be. */
-	for (int i = 0; i < 100 && run_left_take_back(&patient, &n, &err) == 0 && !n; i++)
-		usleep(20000);
+	/* The pipe's end comes a moment before the process's own; and others may hold the locks. */
+	for (int i = 0; i < GUARD_TRIES; i++) {
+		if (!run_left_is_at_work(name, &parent) && !run_left_take_back_one(how, name, &err))
+			break;
+		usleep(GUARD_PAUSE);
+	}
 	_exit(0);
 }
 
@@ -295,10 +300,11 @@ static int run_child(const struct request *r, struct child *child)
 static int run(const struct request *r)
 {
 	struct child child = { 0 };
+	char name[RUN_NAME_SIZE];
 	struct isolat_error err;
 	int done[2], code;
 
-	if (run_left_make_room(&r->applied, true, &err))
+	if (run_left_make_room(&r->applied, true, &err) || run_journal_name(getpid(), name, &err))
 		return report_error(&err, false);
 	if (pipe2(done, O_CLOEXEC)) {
 		isolat_fail(&err, ISOLAT_FAILED, "run", r->command[0], "%s", strerror(errno));
@@ -307,7 +313,7 @@ static int run(const struct request *r)
 	child.guard = fork();
 	if (!child.guard) {
 		close(done[1]);
-		be_guard(done[0], &r->applied);
+		be_guard(done[0], &r->applied, name);
 	}
 	close(done[0]);
 	signal(SIGINT, SIG_IGN);

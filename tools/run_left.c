@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run_left.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static int start_of(pid_t pid, unsigned long long *start)
 	if (rc)
 		return rc;
 	*start = task.start;
-	return 0;
+	return task.ended ? -ESRCH : 0;
 }
 
 int run_journal_name(pid_t pid, char name[RUN_NAME_SIZE], struct isolat_error *err)
@@ -36,7 +37,7 @@ int run_journal_name(pid_t pid, char name[RUN_NAME_SIZE], struct isolat_error *e
 }
 
 /* "run-PID-START": whose it is, and whether that process lives. */
-static bool is_at_work(const char *name, pid_t *pid)
+bool run_left_is_at_work(const char *name, pid_t *pid)
 {
 	unsigned long long start, now;
 	int n;
@@ -47,7 +48,7 @@ static bool is_at_work(const char *name, pid_t *pid)
 	return !start_of(n, &now) && now == start;
 }
 
-static int take_back(const struct applied_options *options, const char *name, struct isolat_error *err)
+int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err)
 {
 	struct applied_options of_run = *options;
 	struct applied a;
@@ -86,9 +87,9 @@ static int see_journal(const struct applied_options *options, const char *path, 
 	pid_t pid = 0;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(strlen(base) - strlen(SUFFIX)), base);
-	if (!is_at_work(name, &pid)) {
+	if (!run_left_is_at_work(name, &pid)) {
 		++*n;
-		return take_back(options, name, err);
+		return run_left_take_back_one(options, name, err);
 	}
 	if (tolerance == SHARED && is_exclusive(options, name, &exclusive, err))
 		return -1;

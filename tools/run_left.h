@@ -14,6 +14,12 @@
 /* "run-PID-START" of the process @pid, which has to be there; START as in /proc/PID/stat. */
 int run_journal_name(pid_t pid, char name[RUN_NAME_SIZE], struct isolat_error *err);
 
+/* Whether the process of the journal @name lives: *pid. One that is a zombie does not. */
+bool run_left_is_at_work(const char *name, pid_t *pid);
+
+/* Takes back what the journal @name holds. */
+int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
+
 /*
  * Takes back what runs have left that were killed (*n: how many), and fails with ISOLAT_FAILED if one is still at work:
  * what is applied cannot be changed below it.

@@ -40,7 +40,7 @@ listing()
 {
 	local file pattern
 	pattern=$(printf '%s\n' "${vms[@]}")
-	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print 2>/dev/null | sort
 	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
 		while read -r file; do
 			case $file in
@@ -329,6 +329,27 @@ done
 verdict 'run killed: all is back' "$(as_before)$(kill -0 "$child" 2>&1)"
 kill "$child"
 
+# ---- Another profile over the one that stands ----
+
+apply
+grep -v 'class: batch\|name: batch' "$scratch/profile" | sed 's/2 ways/3 ways/' >"$scratch/profile.other"
+run apply --profile "$scratch/profile.other" --no-cpusets
+why=$(says 0 '^applied')
+[ -d $resctrl/isolat-batch ] && why+='the group of the class that is gone is there; '
+grep -qwF "${vms[2]}" $resctrl/tasks || why+='its VM is not in the default group; '
+run verify
+verdict 'a class that is gone from the profile' "$why$(says 0 'as applied')"
+apply
+verdict 'and back again' "$(says 0 '^applied')$(listing | diff "$scratch/applied" - | head -n 5)"
+sed 's/class: batch/class: third/; s/name: batch/name: third/' "$scratch/profile" >"$scratch/profile.other"
+"$sim/sim-ctl" fault '9 EINVAL'
+run apply --profile "$scratch/profile.other" --no-cpusets
+verdict 'a second apply that fails' "$(says 1 .)$(listing | diff "$scratch/applied" - | head -n 5)"
+run apply --profile "$scratch/profile.other" --no-cpusets
+verdict 'a class that is renamed' "$(says 0 '^applied')$([ -d $resctrl/isolat-third ] || ls $resctrl)"
+run undo
+verdict 'and all of it undone' "$(says 0 '^undone')$(as_before)"
+
 # ---- Memory ----
 
 memory() # ARGUMENTS...: isolat, looked at by valgrind
@@ -368,6 +389,14 @@ verdict 'an engine that there is not' "$(says 2 'dpdk')$(as_before)"
 apply
 run undo --wait 0
 verdict 'without waiting' "$(says 0 '^undone')$(as_before)"
+code=0
+setpriv --reuid 65534 --clear-groups "$isolat" apply --profile - --no-cpusets <"$scratch/profile" >"$scratch/out" 2>"$scratch/err" || code=$?
+verdict 'no permission' "$(says 1 'ermission denied')$([ "$(wc -l <"$scratch/err")" = 1 ] || cat "$scratch/err")$(as_before)"
+if [ "$machine" = intel-2s ]; then
+	sed 's/l3: 2 ways/l3_code: 2 ways, l3_data: 2 ways/' "$scratch/profile" >"$scratch/profile.cdp"
+	run apply --profile "$scratch/profile.cdp" --no-cpusets
+	verdict 'mounted without what the profile needs' "$(says 3 'cdp')$(as_before)"
+fi
 mount -t tmpfs -o size=8k tmpfs /run/isolat
 head -c 8192 /dev/zero >/run/isolat/filler 2>/dev/null
 apply

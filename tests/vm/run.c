@@ -269,13 +269,24 @@ static bool holds_mask(const struct rdt_state *state, unsigned long domain, unsi
 	return false;
 }
 
+static bool holds_bandwidth(const struct rdt_state *state, unsigned long domain, unsigned long closid,
+			    unsigned long value, char *why, size_t size)
+{
+	unsigned long long found = state->l3[domain].mba[closid];
+
+	if (found == value)
+		return true;
+	snprintf(why, size, "L3 domain %lu class %lu holds bandwidth %llu, not %lu", domain, closid, found, value);
+	return false;
+}
+
 /*
  * A program can ask, while it runs, that the hardware holds a mask ("rdt-is DOMAIN CLASS MASK"), and give the counter
  * of a group's occupancy a value ("rdt-set DOMAIN RMID BYTES").
  */
 static void obey(const struct test *t, const char *line, struct outcome *outcome)
 {
-	unsigned long domain, id, mask;
+	unsigned long domain, id, value;
 	struct rdt_counter *counter;
 	struct rdt_state *state;
 	struct isolat_error err;
@@ -287,10 +298,11 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 	state = open_state(t, true, &err);
 	if (!state)
 		return;
-	if (sscanf(line, "rdt-is %lu %lu %lx", &domain, &id, &mask) == 3) {
+	if (sscanf(line, "rdt-is %lu %lu %lx", &domain, &id, &value) == 3 ||
+	    sscanf(line, "rdt-mb %lu %lu %lu", &domain, &id, &value) == 3) {
 		outcome->asked++;
 		if (domain >= RDT_MAX_L3 || id >= RDT_MAX_CLOSIDS ||
-		    !holds_mask(state, domain, id, mask, why, sizeof(why))) {
+		    !(line[4] == 'i' ? holds_mask : holds_bandwidth)(state, domain, id, value, why, sizeof(why))) {
 			outcome->wrong++;
 			printf("# WRONG: %s: %s\n", line, why);
 		}

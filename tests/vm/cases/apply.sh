@@ -55,9 +55,15 @@ tell_group() # CLASS GROUP
 	grep -o 'L3:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain mask; do
 		echo "rdt-is $domain $1 $mask"
 	done
+	# Intel's register holds what is throttled, AMD's the limit.
+	grep -o 'MB:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain value; do
+		[ "$linear" = 1 ] && value=$((100 - value))
+		echo "rdt-mb $domain $1" $value
+	done
 }
 
 mount -t resctrl resctrl $resctrl || exit 1
+linear=$(cat $resctrl/info/MB/delay_linear)
 mkdir $resctrl/machine-other
 top=$(($(cat $resctrl/info/L3/cbm_mask | sed 's/^/0x/') + 1))
 other=$(printf '%x' $((top / 2 | top / 4)))
