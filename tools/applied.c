@@ -42,10 +42,30 @@ void applied_print_left(const struct applied *a, FILE *out)
 			json_string_value(json_object_get(item, "why")));
 }
 
-/* "" where nothing stands applied. */
-static int read_engine_name(char name[ENGINE_NAME], struct isolat_error *err)
+/* Whether any journal is in the folder, this one or a run's. */
+static bool journals_are_there(void)
 {
-	int fd = open(ENGINE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	glob_t found;
+	bool any = !glob(TRANSACTION_FOLDER "/*.journal", 0, NULL, &found);
+
+	globfree(&found);
+	return any;
+}
+
+static bool is_engine(const char *name)
+{
+	static const char *const engines[] = { "resctrl", "pqos-os", "pqos-msr" };
+
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+		if (!strcmp(name, engines[i]))
+			return true;
+	return false;
+}
+
+/* "" where there is no such file. */
+static int read_engine_file(char name[ENGINE_NAME], struct isolat_error *err)
+{
+	int fd = open(ENGINE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
 
 	name[0] = '\0';
@@ -56,33 +76,59 @@ static int read_engine_name(char name[ENGINE_NAME], struct isolat_error *err)
 	close(fd);
 	name[n > 0 ? n : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
+	if (is_engine(name))
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "read", ENGINE_FILE, "it does not name an engine");
+	return isolat_hint(err, "write into it what was used: resctrl, pqos-os or pqos-msr");
+}
+
+/* The engine of what stands applied: "" where nothing does. */
+static int read_engine_name(char name[ENGINE_NAME], struct isolat_error *err)
+{
+	name[0] = '\0';
+	if (!journals_are_there())
+		return 0;
+	if (read_engine_file(name, err))
+		return -1;
+	if (!*name)
+		snprintf(name, ENGINE_NAME, "resctrl");
 	return 0;
 }
 
+/* Never without a name, also when killed: a new file takes the old one's place. */
 static int write_engine_name(const char *name, struct isolat_error *err)
 {
-	char line[ENGINE_NAME + 1];
-	int fd, length = snprintf(line, sizeof(line), "%s\n", name);
-	ssize_t n;
+	static const char *const fresh = ENGINE_FILE ".new";
+	char line[ENGINE_NAME + 1], now[ENGINE_NAME];
+	int fd, length = snprintf(line, sizeof(line), "%s\n", name), rc;
 
+	if (!read_engine_file(now, err) && !strcmp(now, name))
+		return 0;
 	mkdir(TRANSACTION_FOLDER, 0755);
-	fd = open(ENGINE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_TRUNC, 0644);
-	n = fd < 0 ? -1 : write(fd, line, length);
-	if (n != length) {
-		isolat_fail(err, ISOLAT_FAILED, "write", ENGINE_FILE, "%s",
-			    n < 0 ? strerror(errno) : "the disk is full");
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
+	fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_TRUNC, 0644);
+	if (fd < 0)
+		return isolat_fail(err, ISOLAT_FAILED, "write", fresh, "%s", strerror(errno));
+	errno = ENOSPC;
+	rc = write(fd, line, length) != length || fsync(fd) || rename(fresh, ENGINE_FILE);
+	if (rc)
+		isolat_fail(err, ISOLAT_FAILED, "write", fresh, "%s", strerror(errno));
 	close(fd);
-	return 0;
+	return rc ? -1 : 0;
+}
+
+/* "pqos" stands for one of two, whichever was used. */
+static bool means(const char *asked, const char *engine)
+{
+	return !strcmp(asked, engine) || (!strcmp(asked, "pqos") && strcmp(engine, "resctrl") != 0);
 }
 
 /* Which engine is to be used: "" for none. */
 static int choose_engine(const struct applied_options *options, enum applied_use use, char name[ENGINE_NAME],
 			 struct isolat_error *err)
 {
+	if (options->engine && !is_engine(options->engine) && strcmp(options->engine, "pqos"))
+		return isolat_fail(err, ISOLAT_USAGE, "use engine", options->engine,
+				   "there is resctrl, pqos, pqos-os and pqos-msr");
 	if (read_engine_name(name, err))
 		return -1;
 	if (!*name) {
@@ -90,8 +136,7 @@ static int choose_engine(const struct applied_options *options, enum applied_use
 			snprintf(name, ENGINE_NAME, "%s", options->engine ? options->engine : "resctrl");
 		return 0;
 	}
-	/* "pqos" stands for one of two, whichever was used. */
-	if (!options->engine || !strncmp(name, options->engine, strlen(options->engine)))
+	if (!options->engine || means(options->engine, name))
 		return 0;
 	isolat_fail(err, ISOLAT_USAGE, "use engine", options->engine, "what stands applied was applied with %s", name);
 	return isolat_hint(err, "isolat undo takes it back; without --engine, %s is used", name);
@@ -138,16 +183,6 @@ int applied_open(const struct applied_options *options, enum applied_use use, st
 		return 0;
 	applied_close(a);
 	return -1;
-}
-
-/* Whether any journal is in the folder, this one or a run's. */
-static bool journals_are_there(void)
-{
-	glob_t found;
-	bool any = !glob(TRANSACTION_FOLDER "/*.journal", 0, NULL, &found);
-
-	globfree(&found);
-	return any;
 }
 
 void applied_close(struct applied *a)

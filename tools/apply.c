@@ -12,6 +12,7 @@
 #include "plan.h"
 #include "plan_json.h"
 #include "run_left.h"
+#include "step_rdt.h"
 
 /* How often new threads of VMs are looked for: those that were cloned while theirs were moved. */
 #define MAX_PASSES 16
@@ -73,11 +74,39 @@ static int read_host(struct job *j)
 			   "unset what tells hwloc of another machine: HWLOC_XMLFILE, HWLOC_SYNTHETIC and the like");
 }
 
+static bool is_recorded(const struct applied *a, const char *group)
+{
+	for (size_t i = 0; i < transaction_count(a->t); i++) {
+		struct transaction_entry entry = transaction_entry(a->t, i);
+
+		if (entry.kind == &step_group && !strcmp(entry.object, group))
+			return true;
+	}
+	return false;
+}
+
+/* The planner takes what is called isolat-NAME for its own: what no journal knows of would not be kept clear of. */
+static int see_strays(struct job *j)
+{
+	const struct rdt_caps *caps = &j->host.caps;
+
+	for (unsigned int i = 0; i < caps->n_groups; i++) {
+		const char *name = caps->groups[i].name;
+
+		if (strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) || is_recorded(&j->applied, name))
+			continue;
+		isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file,
+			    "there is an RDT group %.200s, and no journal knows of it", name);
+		return isolat_hint(j->err, "if nobody needs it, remove it: rmdir it in /sys/fs/resctrl");
+	}
+	return 0;
+}
+
 /* What the journal keeps, and status and verify read. */
 static int describe(struct job *j)
 {
-	j->about = json_pack("{s:s, s:s, s:s, s:o, s:o}", "isolat", ISOLAT_VERSION, "engine",
-			     applied_engine(&j->applied), "profile", j->profile.file, "vms",
+	j->about = json_pack("{s:s, s:s, s:o, s:o, s:o}", "isolat", ISOLAT_VERSION, "engine",
+			     applied_engine(&j->applied), "profile", report_string(j->profile.file), "vms",
 			     applied_vms_to_json(&j->plan), "plan", plan_to_json(&j->plan));
 	if (!j->about)
 		return isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file, "out of memory");
@@ -170,8 +199,8 @@ static int work(struct job *j)
 
 	if (profile_read(j->request->profile, &j->profile, j->err) ||
 	    run_left_take_back(&j->request->applied, &runs, j->err) ||
-	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err) || read_host(j) ||
-	    plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
+	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err) || run_left_see(true, j->err) ||
+	    read_host(j) || see_strays(j) || plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
 		return -1;
 	return apply_plan(j);
 }

@@ -290,7 +290,7 @@ static int write_new(struct journal *j, json_t *record, json_t *about, struct is
 
 int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
 {
-	bool empty = !json_array_size(record);
+	bool empty = !json_array_size(record) && !about;
 
 	if (empty ? take_away(j, err) : write_new(j, record, about, err))
 		return -1;
@@ -331,7 +331,7 @@ int journal_set(struct journal *j, const char *now, struct isolat_error *err)
 
 int journal_cut(struct journal *j, struct isolat_error *err)
 {
-	if (j->fd >= 0 && !json_array_size(j->record)) {
+	if (j->fd >= 0 && !json_array_size(j->record) && !j->about) {
 		if (take_away(j, err))
 			return -1;
 	} else if (j->fd >= 0 && (j->end != j->record_end || j->torn)) {

@@ -53,7 +53,7 @@ int journal_cut(struct journal *j, struct isolat_error *err);
 
 /*
  * Makes @record, with @about (may be NULL), the record, and the tail empty: a new file takes the old one's place. An
- * empty record removes the journal. Both are borrowed. After a failure the old journal stands.
+ * empty record without @about removes the journal. Both are borrowed. After a failure the old journal stands.
  */
 int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err);
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,27 @@ struct child {
 	pid_t guard;
 };
 
+/* ---- Signals ---- */
+
+static volatile sig_atomic_t command_pid;
+
+/* Those that are sent to us alone; a terminal's ^C has gone to the command, too. */
+static void pass_on(int sig)
+{
+	if (sig != SIGINT)
+		kill(command_pid, sig);
+}
+
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* What was ignored stays so: nohup. */
+static void handle_signals(void (*handler)(int))
+{
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		if (signal(caught[i], handler) == SIG_IGN)
+			signal(caught[i], SIG_IGN);
+}
+
 /* ---- The command ---- */
 
 static void set_affinity(const char *cpus)
@@ -97,7 +119,6 @@ static void be_command(int fd, char **command)
 		_exit(ISOLAT_FAILED);
 	close(fd);
 	set_affinity(cpus);
-	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	execvp(command[0], command);
 	fprintf(stderr, "isolat: run %s: %s\n", command[0], strerror(errno));
@@ -193,6 +214,22 @@ static int make_place(const struct run_plan *plan, pid_t pid, struct applied *a,
 	return rc ? -1 : 0;
 }
 
+/* Which journal of apply it is: another file takes its place whenever it changes. */
+static struct stat journal_of_apply(void)
+{
+	struct stat st;
+
+	if (stat(TRANSACTION_FOLDER "/" APPLIED_NAME ".journal", &st))
+		memset(&st, 0, sizeof(st));
+	return st;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* What stands applied; a new reference, or NULL. */
 static int read_about(const struct applied_options *how, json_t **about, struct isolat_error *err)
 {
@@ -205,38 +242,54 @@ static int read_about(const struct applied_options *how, json_t **about, struct 
 	return 0;
 }
 
-/* Plans and makes the command's place; tells it where that is, so that it begins. */
-static int prepare(const struct request *r, const struct child *child, struct isolat_error *err)
+/*
+ * Opens the run's journal, so that nobody else changes anything, with what stands applied: that is read before, for one
+ * journal at a time can be open, and has to be the same behind.
+ */
+static int open_place(const struct request *r, bool exclusive, const char *name, struct applied *a, json_t **about,
+		      struct isolat_error *err)
 {
 	struct applied_options of_run = r->applied;
-	char name[RUN_NAME_SIZE];
-	struct run_plan plan = { 0 };
-	struct applied a = { 0 };
-	json_t *about = NULL;
-	int rc;
+	struct stat before = journal_of_apply(), now;
 
 	of_run.name = name;
-	rc = run_journal_name(getpid(), name, err) || read_about(&r->applied, &about, err) ||
-	     applied_open(&of_run, APPLIED_CHANGE, &a, err) ||
-	     run_plan_make(r->profile, r->class, (unsigned int)r->cpus, child->pid, a.engine, about, &plan, err) ||
-	     make_place(&plan, child->pid, &a, err);
+	if (read_about(&r->applied, about, err) || applied_open(&of_run, APPLIED_CHANGE, a, err))
+		return -1;
+	now = journal_of_apply();
+	if (!is_same(&before, &now))
+		return isolat_fail(err, ISOLAT_FAILED, "run", r->command[0],
+				   "another isolat has just changed this host");
+	return exclusive ? run_left_see(false, err) : 0;
+}
+
+/* Plans and makes the command's place; tells it where that is, so that it begins. */
+static int prepare(const struct request *r, const char *name, struct run_plan *plan, const struct child *child,
+		   struct isolat_error *err)
+{
+	struct applied a = { 0 };
+	json_t *about = NULL;
+	int rc = open_place(r, plan->exclusive, name, &a, &about, err) ||
+		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, about, err) ||
+		 make_place(plan, child->pid, &a, err);
+
 	applied_close(&a);
-	if (!rc && write(child->go, plan.cpus, strlen(plan.cpus) + 1) < 0)
+	/* Until here a signal has ended us: the command did not begin, and the guard has taken back. */
+	command_pid = child->pid;
+	handle_signals(pass_on);
+	if (!rc && write(child->go, plan->cpus, strlen(plan->cpus) + 1) < 0)
 		rc = isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "it ended before it began");
-	run_plan_free(&plan);
 	json_decref(about);
 	return rc ? -1 : 0;
 }
 
-static int take_back(const struct request *r, struct isolat_error *err)
+static int take_back(const struct request *r, const char *name, struct isolat_error *err)
 {
 	struct applied_options of_run = r->applied;
-	char name[RUN_NAME_SIZE];
 	struct applied a;
 	int rc;
 
 	of_run.name = name;
-	if (run_journal_name(getpid(), name, err) || applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
+	if (applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
 		return -1;
 	rc = transaction_undo(a.t, NULL, err);
 	applied_print_left(&a, stderr);
@@ -245,15 +298,6 @@ static int take_back(const struct request *r, struct isolat_error *err)
 }
 
 /* ---- From start to end ---- */
-
-static volatile sig_atomic_t command_pid;
-
-/* Those that are sent to us alone; a terminal's go to the command, too. */
-static void pass_on(int sig)
-{
-	if (command_pid)
-		kill(command_pid, sig);
-}
 
 static int fork_child(const struct request *r, struct child *child, int done[2], struct isolat_error *err)
 {
@@ -281,51 +325,66 @@ static int wait_for_end(const struct child *child)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int run_child(const struct request *r, struct child *child)
+/* *@back says whether all that was made is gone again. */
+static int run_child(const struct request *r, const char *name, struct run_plan *plan, struct child *child, bool *back)
 {
 	struct isolat_error err;
-	int code = prepare(r, child, &err) ? report_error(&err, false) : ISOLAT_OK;
+	int code = prepare(r, name, plan, child, &err) ? report_error(&err, false) : ISOLAT_OK, ended;
 
 	close(child->go);
-	if (code == ISOLAT_OK)
-		code = wait_for_end(child);
-	else
-		wait_for_end(child);
-	command_pid = 0;
-	if (take_back(r, &err))
+	ended = wait_for_end(child);
+	handle_signals(SIG_IGN);
+	*back = !take_back(r, name, &err);
+	if (!*back)
 		report_error(&err, false);
+	return code == ISOLAT_OK ? ended : code;
+}
+
+static int start_guard(const struct request *r, const char *name, int done[2], struct child *child,
+		       struct isolat_error *err)
+{
+	if (pipe2(done, O_CLOEXEC))
+		return isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "%s", strerror(errno));
+	child->guard = fork();
+	if (!child->guard) {
+		close(done[1]);
+		be_guard(done[0], &r->applied, name);
+	}
+	close(done[0]);
+	return 0;
+}
+
+static int run_plan(const struct request *r, struct run_plan *plan, struct isolat_error *err)
+{
+	struct child child = { 0 };
+	char name[RUN_NAME_SIZE];
+	int done[2], code;
+	bool back = true;
+	size_t n;
+
+	if (run_left_take_back(&r->applied, &n, err) || run_journal_name(getpid(), plan->exclusive, name, err) ||
+	    start_guard(r, name, done, &child, err))
+		return report_error(err, false);
+	code = fork_child(r, &child, done, err) ? report_error(err, false) : -1;
+	if (code < 0)
+		code = run_child(r, name, plan, &child, &back);
+	/* Where it could not be taken back, somebody holding a lock, the guard goes on trying. */
+	if (back)
+		write(done[1], "", 1);
+	close(done[1]);
+	if (back)
+		waitpid(child.guard, NULL, 0);
 	return code;
 }
 
 static int run(const struct request *r)
 {
-	struct child child = { 0 };
-	char name[RUN_NAME_SIZE];
+	struct run_plan plan;
 	struct isolat_error err;
-	int done[2], code;
+	int code =
+		run_plan_read(r->profile, r->class, &plan, &err) ? report_error(&err, false) : run_plan(r, &plan, &err);
 
-	if (run_left_make_room(&r->applied, true, &err) || run_journal_name(getpid(), name, &err))
-		return report_error(&err, false);
-	if (pipe2(done, O_CLOEXEC)) {
-		isolat_fail(&err, ISOLAT_FAILED, "run", r->command[0], "%s", strerror(errno));
-		return report_error(&err, false);
-	}
-	child.guard = fork();
-	if (!child.guard) {
-		close(done[1]);
-		be_guard(done[0], &r->applied, name);
-	}
-	close(done[0]);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, pass_on);
-	signal(SIGHUP, pass_on);
-	code = fork_child(r, &child, done, &err) ? report_error(&err, false) : -1;
-	command_pid = child.pid;
-	if (code < 0)
-		code = run_child(r, &child);
-	write(done[1], "", 1);
-	close(done[1]);
-	waitpid(child.guard, NULL, 0);
+	run_plan_free(&plan);
 	return code;
 }
 

@@ -6,10 +6,12 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proc_task.h"
 
-#define SUFFIX ".journal"
+#define SUFFIX	  ".journal"
+#define EXCLUSIVE "-x"
 
 static int start_of(pid_t pid, unsigned long long *start)
 {
@@ -25,14 +27,14 @@ static int start_of(pid_t pid, unsigned long long *start)
 	return task.ended ? -ESRCH : 0;
 }
 
-int run_journal_name(pid_t pid, char name[RUN_NAME_SIZE], struct isolat_error *err)
+int run_journal_name(pid_t pid, bool exclusive, char name[RUN_NAME_SIZE], struct isolat_error *err)
 {
 	unsigned long long start;
 	int rc = start_of(pid, &start);
 
 	if (rc)
 		return isolat_fail(err, ISOLAT_FAILED, "run", NULL, "/proc/%d/stat: %s", (int)pid, strerror(-rc));
-	snprintf(name, RUN_NAME_SIZE, RUN_PREFIX "%d-%llu", (int)pid, start);
+	snprintf(name, RUN_NAME_SIZE, RUN_PREFIX "%d-%llu%s", (int)pid, start, exclusive ? EXCLUSIVE : "");
 	return 0;
 }
 
@@ -62,65 +64,70 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
 	return rc;
 }
 
-static int is_exclusive(const struct applied_options *options, const char *name, bool *exclusive,
-			struct isolat_error *err)
-{
-	struct applied_options of_run = *options;
-	struct applied a;
-
-	of_run.name = name;
-	if (applied_open(&of_run, APPLIED_READ, &a, err))
-		return -1;
-	*exclusive = json_is_true(json_object_get(transaction_about(a.t), "exclusive"));
-	applied_close(&a);
-	return 0;
-}
-
-enum tolerance { NONE, SHARED, ALL };
-
-static int see_journal(const struct applied_options *options, const char *path, enum tolerance tolerance, size_t *n,
-		       struct isolat_error *err)
-{
-	const char *base = strrchr(path, '/') + 1;
-	char name[RUN_NAME_SIZE];
-	bool exclusive = true;
-	pid_t pid = 0;
-
-	snprintf(name, sizeof(name), "%.*s", (int)(strlen(base) - strlen(SUFFIX)), base);
-	if (!run_left_is_at_work(name, &pid)) {
-		++*n;
-		return run_left_take_back_one(options, name, err);
-	}
-	if (tolerance == SHARED && is_exclusive(options, name, &exclusive, err))
-		return -1;
-	if (tolerance == ALL || (tolerance == SHARED && !exclusive))
-		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "change host", NULL, "isolat run, PID %d, is at work", (int)pid);
-	return isolat_hint(err, "wait until its command has ended, or end it");
-}
-
-static int see_journals(const struct applied_options *options, enum tolerance tolerance, size_t *n,
+/* Calls @see with the name of each run's journal, until it fails. */
+static int each_journal(int (*see)(void *data, const char *name, struct isolat_error *err), void *data,
 			struct isolat_error *err)
 {
 	glob_t found;
 	int rc = 0;
 
-	*n = 0;
-	if (!glob(TRANSACTION_FOLDER "/" RUN_PREFIX "*" SUFFIX, 0, NULL, &found))
-		for (size_t i = 0; !rc && i < found.gl_pathc; i++)
-			rc = see_journal(options, found.gl_pathv[i], tolerance, n, err);
+	if (!glob(TRANSACTION_FOLDER "/" RUN_PREFIX "*" SUFFIX, 0, NULL, &found)) {
+		for (size_t i = 0; !rc && i < found.gl_pathc; i++) {
+			const char *base = strrchr(found.gl_pathv[i], '/') + 1;
+			char name[RUN_NAME_SIZE];
+
+			snprintf(name, sizeof(name), "%.*s", (int)(strlen(base) - strlen(SUFFIX)), base);
+			rc = see(data, name, err);
+		}
+	}
 	globfree(&found);
 	return rc;
 }
 
-int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err)
+struct taking_back {
+	const struct applied_options *options;
+	size_t n;
+};
+
+static int take_back_dead(void *data, const char *name, struct isolat_error *err)
 {
-	return see_journals(options, NONE, n, err);
+	struct taking_back *t = data;
+	pid_t pid;
+
+	if (run_left_is_at_work(name, &pid))
+		return 0;
+	t->n++;
+	return run_left_take_back_one(t->options, name, err);
 }
 
-int run_left_make_room(const struct applied_options *options, bool exclusive, struct isolat_error *err)
+int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err)
 {
-	size_t n;
+	struct taking_back t = { .options = options };
+	int rc = each_journal(take_back_dead, &t, err);
 
-	return see_journals(options, exclusive ? SHARED : ALL, &n, err);
+	*n = t.n;
+	return rc;
+}
+
+static bool is_exclusive(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > strlen(EXCLUSIVE) && !strcmp(name + n - strlen(EXCLUSIVE), EXCLUSIVE);
+}
+
+static int refuse_living(void *data, const char *name, struct isolat_error *err)
+{
+	const bool *any = data;
+	pid_t pid;
+
+	if (!run_left_is_at_work(name, &pid) || pid == getpid() || (!*any && !is_exclusive(name)))
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "change host", NULL, "isolat run, PID %d, is at work", (int)pid);
+	return isolat_hint(err, "wait until its command has ended, or end it");
+}
+
+int run_left_see(bool any, struct isolat_error *err)
+{
+	return each_journal(refuse_living, &any, err);
 }

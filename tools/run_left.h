@@ -11,8 +11,9 @@
 #define RUN_PREFIX    "run-"
 #define RUN_NAME_SIZE 64
 
-/* "run-PID-START" of the process @pid, which has to be there; START as in /proc/PID/stat. */
-int run_journal_name(pid_t pid, char name[RUN_NAME_SIZE], struct isolat_error *err);
+/* "run-PID-START" of the process @pid, which has to be there; START as in /proc/PID/stat; "-x" behind it if exclusive.
+ */
+int run_journal_name(pid_t pid, bool exclusive, char name[RUN_NAME_SIZE], struct isolat_error *err);
 
 /* Whether the process of the journal @name lives: *pid. One that is a zombie does not. */
 bool run_left_is_at_work(const char *name, pid_t *pid);
@@ -20,13 +21,13 @@ bool run_left_is_at_work(const char *name, pid_t *pid);
 /* Takes back what the journal @name holds. */
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
 
-/*
- * Takes back what runs have left that were killed (*n: how many), and fails with ISOLAT_FAILED if one is still at work:
- * what is applied cannot be changed below it.
- */
+/* Takes back what runs have left that were killed (*n: how many). */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
 
-/* The same, but lets runs be that are at work, save one that has taken ways from the default group, with @exclusive. */
-int run_left_make_room(const struct applied_options *options, bool exclusive, struct isolat_error *err);
+/*
+ * Fails with ISOLAT_FAILED if a run is at work, any or an exclusive one: what is applied cannot be changed below it. To
+ * be asked while the exclusive lock of applied_open() is held, so that none can begin.
+ */
+int run_left_see(bool any, struct isolat_error *err);
 
 #endif

@@ -17,7 +17,7 @@ static int find_class(const struct profile *p, const char *name, unsigned int *c
 	for (*class = 0; *class < p->n_classes; ++*class)
 		if (!strcmp(p->classes[*class].name, name))
 			return 0;
-	isolat_fail(err, ISOLAT_USAGE, "run", name, "no such class in %s", p->file);
+	isolat_fail(err, ISOLAT_USAGE, "run", *name ? name : "''", "no such class in %s", p->file);
 	return isolat_hint(err, "the first is %s", p->classes[0].name);
 }
 
@@ -137,23 +137,26 @@ static int take_from_plan(struct run_plan *r, struct isolat_error *err)
 	return r->group && r->cpus && r->nodes ? 0 : no_memory(err);
 }
 
-int run_plan_make(const char *file, const char *class, unsigned int cpus, pid_t pid, struct rdt_engine *engine,
-		  const json_t *about, struct run_plan *r, struct isolat_error *err)
+int run_plan_read(const char *file, const char *class, struct run_plan *r, struct isolat_error *err)
 {
-	unsigned int index;
-	int rc;
-
 	*r = (struct run_plan){ 0 };
-	if (profile_read(file, &r->profile, err) || find_class(&r->profile, class, &index, err))
+	if (profile_read(file, &r->profile, err) || find_class(&r->profile, class, &r->class, err))
 		return -1;
-	r->exclusive = r->profile.classes[index].exclusive;
-	rc = join(r, &r->profile.classes[index], about, err);
+	r->exclusive = r->profile.classes[r->class].exclusive;
+	return 0;
+}
+
+int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_engine *engine, const json_t *about,
+		  struct isolat_error *err)
+{
+	int rc = join(r, &r->profile.classes[r->class], about, err);
+
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (read_host(r, engine, err))
 		return -1;
 	disown_groups(&r->host.caps);
-	if (make_profile(r, index, cpus, pid, about, err) || plan_make(&r->one, &r->host, &r->plan, err))
+	if (make_profile(r, r->class, cpus, pid, about, err) || plan_make(&r->one, &r->host, &r->plan, err))
 		return -1;
 	return take_from_plan(r, err);
 }

@@ -14,20 +14,24 @@ struct run_plan {
 	struct profile_vm vm;
 	struct host host;
 	struct plan plan;
-	bool joins;  /* the class stands applied and is shared: its group is joined, and there is no plan */
-	char *group; /* "" for the default group */
-	char *cpus;  /* a list */
-	char *nodes; /* of memory, a list; NULL: any */
-	char *taken; /* CPUs that are others' */
+	bool joins;	    /* the class stands applied and is shared: its group is joined, and there is no plan */
+	char *group;	    /* "" for the default group */
+	char *cpus;	    /* a list */
+	char *nodes;	    /* of memory, a list; NULL: any */
+	char *taken;	    /* CPUs that are others' */
+	unsigned int class; /* index */
 	bool exclusive;
 };
 
+/* Reads the profile in @file and looks for class @class. The caller frees the plan, also after a failure. */
+int run_plan_read(const char *file, const char *class, struct run_plan *r, struct isolat_error *err);
+
 /*
- * For the command that is process @pid, class @class of the profile in @file, with @cpus CPUs (0: one core, or one CPU
- * where cores are shared). @about is what stands applied, or NULL. The caller frees, also after a failure.
+ * Then, for the command that is process @pid, with @cpus CPUs (0: one core, or one CPU where cores are shared). @about
+ * is what stands applied, or NULL.
  */
-int run_plan_make(const char *file, const char *class, unsigned int cpus, pid_t pid, struct rdt_engine *engine,
-		  const json_t *about, struct run_plan *r, struct isolat_error *err);
+int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_engine *engine, const json_t *about,
+		  struct isolat_error *err);
 void run_plan_free(struct run_plan *r);
 
 #endif

@@ -6,7 +6,8 @@
  * is what stands applied: for every object that was changed its kind, the value before the first change, the value
  * asked for, and the value that was read back. The tail, while a transaction is under way, is the steps it has begun,
  * each written (and on disk) before its object is touched, and then what was read back. Committing makes a new record
- * of the old one and the tail, in a new file that takes the journal's place by rename; an empty record removes it.
+ * of the old one and the tail, in a new file that takes the journal's place by rename; an empty record that is about
+ * nothing removes it.
  *
  * A tail without a living owner is what a kill -9, or a crash, has left. Whoever comes next takes it back first.
  *

@@ -305,7 +305,7 @@ static int keep_entries(const struct back *b, struct isolat_error *err)
 			rc = keep_entry(record, json_array_get(b->items, i), b->fate[i].now, err);
 	}
 	if (!rc)
-		rc = journal_replace(j, record, j->about, err);
+		rc = journal_replace(j, record, json_array_size(record) ? j->about : NULL, err);
 	json_decref(record);
 	return rc;
 }

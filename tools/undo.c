@@ -67,6 +67,10 @@ static int undo(const struct request *r)
 	/* What a run has put on top comes off first. */
 	if (run_left_take_back(&r->applied, &runs, &err) || applied_open(&r->applied, APPLIED_TAKE_BACK, &a, &err))
 		return report_error(&err, r->json);
+	if (run_left_see(true, &err)) {
+		applied_close(&a);
+		return report_error(&err, r->json);
+	}
 	stood = transaction_count(a.t) || applied_stands(&a);
 	if (transaction_undo(a.t, &written, &err)) {
 		applied_print_left(&a, stderr);

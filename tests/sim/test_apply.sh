@@ -350,6 +350,79 @@ verdict 'a class that is renamed' "$(says 0 '^applied')$([ -d $resctrl/isolat-th
 run undo
 verdict 'and all of it undone' "$(says 0 '^undone')$(as_before)"
 
+# ---- Side by side ----
+
+eventually_as_before()
+{
+	for ((i = 0; i < 200; i++)); do
+		[ -n "$(as_before)" ] || return
+		sleep 0.05
+	done
+	as_before
+}
+
+isolat_run() # COMMAND...: under the exclusive class
+{
+	"$isolat" run --profile "$scratch/profile" --class latency -- "$@" 2>>"$scratch/runs"
+}
+
+why=
+for delay in 0.01 0.03 0.06; do # whichever comes first: the other keeps clear of it, or is refused
+	isolat_run sleep 0.5 &
+	sleep $delay
+	apply
+	[ "$code" = 0 ] || [ "$code" = 1 ] || why+="apply: exit code $code; "
+	wait $!
+	if [ "$code" = 0 ]; then
+		run verify
+		why+=$(says 0 'as applied')
+	fi
+	run undo
+	why+=$(eventually_as_before)
+done
+verdict 'run and apply at the same time' "$why"
+why=
+for delay in 0.01 0.03 0.06; do
+	isolat_run sleep 0.4 &
+	first=$!
+	sleep $delay
+	isolat_run sleep 0.8
+	wait $first
+	why+=$(eventually_as_before)
+done
+verdict 'two exclusive runs at the same time' "$why"
+# shellcheck disable=SC2016
+sh -c '"$1" run --profile "$2" --class latency -- sleep 30 & echo $! >"$3"; exec sleep 8' - \
+	"$isolat" "$scratch/profile" "$scratch/pid" &
+zombies=$!
+disown $zombies
+for ((i = 0; i < 100; i++)); do
+	[ -s "$scratch/pid" ] && compgen -G "/run/isolat/run-$(cat "$scratch/pid")-*.journal" >/dev/null && break
+	sleep 0.05
+done
+sleep 0.2
+child=$(pgrep -P "$(cat "$scratch/pid")" -x sleep)
+kill -9 "$(cat "$scratch/pid")"
+verdict 'run killed, and its parent does not look' "$(eventually_as_before)"
+kill "$child" $zombies
+flock -x $resctrl sleep 2 &
+holder=$!
+sleep 0.2
+isolat_run touch "$scratch/ran" &
+runner=$!
+sleep 0.5
+kill -TERM $runner
+wait $runner 2>/dev/null
+code=$?
+wait $holder
+verdict 'run, ended by a signal before it begins' "$([ $code = 143 ] || echo "exit code $code")$([ ! -e "$scratch/ran" ] || echo 'it ran')$(eventually_as_before)"
+"$isolat" run --wait 1 --profile "$scratch/profile" --class latency -- sleep 0.6 2>>"$scratch/runs" &
+runner=$!
+sleep 0.4
+flock -x $resctrl sleep 3 &
+wait $runner
+verdict 'run, and somebody holds the lock at its end' "$(eventually_as_before)"
+
 # ---- Memory ----
 
 memory() # ARGUMENTS...: isolat, looked at by valgrind
@@ -386,6 +459,26 @@ HWLOC_SYNTHETIC='pack:1 core:4 pu:2' run apply --profile "$scratch/profile" --no
 verdict "hwloc is told of another machine" "$(case $code in 0) run undo ;; 1 | 2) ;; *) cat "$scratch/err" ;; esac)$(as_before)"
 run apply --profile "$scratch/profile" --engine dpdk
 verdict 'an engine that there is not' "$(says 2 'dpdk')$(as_before)"
+run apply --profile "$scratch/profile" --engine ''
+verdict 'an engine without a name' "$(says 2 'engine')$(as_before)"
+apply
+: >/run/isolat/engine
+run verify
+verdict 'the engine was forgotten' "$(says 1 '/run/isolat/engine')"
+rm /run/isolat/engine
+run verify
+verdict 'and without the file' "$(says 0 'as applied')"
+run undo
+sed 's/, cache: {[^}]*}//; s/, bandwidth: [^}]*}/ }/' "$scratch/profile" >"$scratch/profile.plain"
+run apply --profile "$scratch/profile.plain" --no-cpusets
+run verify
+verdict 'a profile that asks for neither cache nor bandwidth' "$(says 0 'as applied')"
+run undo
+verdict 'and back' "$(says 0 '^undone')$(as_before)"
+mkdir $resctrl/isolat-stray
+apply
+verdict 'a group that no journal knows of' "$(says 1 'isolat-stray')"
+rmdir $resctrl/isolat-stray
 apply
 run undo --wait 0
 verdict 'without waiting' "$(says 0 '^undone')$(as_before)"

@@ -453,6 +453,26 @@ static void runs_before_a_commit_add_up(void **state)
 	assert_original();
 }
 
+/* A profile that asks for nothing that has to be written stands applied all the same. */
+static void about_stands_without_steps(void **state)
+{
+	json_t *about = json_pack("{s:i}", "vms", 3);
+	struct transaction *t = open_as(false);
+
+	assert_int_equal(run(t, "", NULL), 0);
+	assert_int_equal(transaction_commit(t, about, &err), 0);
+	transaction_close(t);
+	t = open_as(true);
+	assert_true(json_equal(transaction_about(t), about));
+	assert_int_equal(transaction_count(t), 0);
+	transaction_close(t);
+	undo();
+	t = open_as(true);
+	assert_null(transaction_about(t));
+	transaction_close(t);
+	json_decref(about);
+}
+
 static void a_later_run_that_fails_takes_back_all(void **state)
 {
 	struct transaction *t = open_as(false);
@@ -546,6 +566,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_steps_are_refused_before_anything, begin),
 		cmocka_unit_test_setup(runs_before_a_commit_add_up, begin),
 		cmocka_unit_test_setup(a_later_run_that_fails_takes_back_all, begin),
+		cmocka_unit_test_setup(about_stands_without_steps, begin),
 		cmocka_unit_test_setup(reader_changes_nothing, begin),
 		cmocka_unit_test_setup(name_has_to_be_a_name, begin),
 	};
