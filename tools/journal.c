@@ -301,6 +301,7 @@ int journal_replace(struct journal *j, json_t *record, json_t *about, struct iso
 	json_decref(j->about);
 	j->about = about;
 	json_array_clear(j->tail);
+	j->n_set = 0;
 	return 0;
 }
 
@@ -318,11 +319,21 @@ int journal_begin(struct journal *j, json_t *step, struct isolat_error *err)
 	return -1;
 }
 
+json_t *journal_unset(struct journal *j)
+{
+	json_t *step;
+
+	/* What is only noted ("to" is null) is not written. */
+	while ((step = json_array_get(j->tail, j->n_set)) &&
+	       (json_object_get(step, "set") || json_is_null(json_object_get(step, "to"))))
+		j->n_set++;
+	return step;
+}
+
 /* Not waited for: without it the step is one that was killed before it was read back. */
 int journal_set(struct journal *j, const char *now, struct isolat_error *err)
 {
-	json_t *step = json_array_get(j->tail, json_array_size(j->tail) - 1);
-	json_t *set = now ? json_string(now) : json_null();
+	json_t *step = journal_unset(j), *set = now ? json_string(now) : json_null();
 
 	if (!set || json_object_set_new(step, "set", set))
 		return no_memory(j, "write the journal", err);
@@ -341,6 +352,7 @@ int journal_cut(struct journal *j, struct isolat_error *err)
 		j->torn = false;
 	}
 	json_array_clear(j->tail);
+	j->n_set = 0;
 	return 0;
 }
 

@@ -25,6 +25,7 @@ struct journal {
 	char path[PATH_MAX]; /* for messages */
 	json_t *about;	     /* NULL: none */
 	json_t *record, *tail;
+	size_t n_set;	  /* of the tail: all before it are read back, or need not be */
 	off_t record_end; /* where the tail begins */
 	off_t end;	  /* of the last whole line */
 	bool torn;	  /* there is something behind that */
@@ -45,7 +46,11 @@ void journal_close(struct journal *j);
 /* Adds a step (takes the reference; NULL fails) to the tail, in one write, and waits until it is on disk. */
 int journal_begin(struct journal *j, json_t *step, struct isolat_error *err);
 
-/* Says what the last step was read back as; NULL: gone. In memory it is known even when this fails. */
+/* The oldest step of the tail that was not read back and has to be; NULL: there is none. */
+json_t *journal_unset(struct journal *j);
+
+/* Says what the oldest step that this was not said of was read back as; NULL: gone. In memory it is known even when
+ * this fails. */
 int journal_set(struct journal *j, const char *now, struct isolat_error *err);
 
 /* Forgets the tail. Needs no room on the disk. */

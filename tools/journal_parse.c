@@ -113,12 +113,11 @@ static bool is_text_or_null(const json_t *value)
 
 static int take_set(struct reader *r, json_t *value)
 {
-	size_t n = json_array_size(r->j->tail);
-	json_t *step = n ? json_array_get(r->j->tail, n - 1) : NULL;
+	json_t *step = journal_unset(r->j);
 
 	if (!is_text_or_null(value))
 		return not_understood(r, "\"set\" is no text");
-	if (!step || json_object_get(step, "set") || json_is_null(json_object_get(step, "to")))
+	if (!step)
 		return not_understood(r, "\"set\" without a step");
 	return json_object_set(step, "set", value) ? not_understood(r, "out of memory") : 0;
 }

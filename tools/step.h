@@ -40,6 +40,11 @@ struct step_kind {
 	 * and reading back has not said what it became. NULL: only @to itself.
 	 */
 	bool (*made)(const char *from, const char *to, const char *now);
+	/*
+	 * Reading is dear, and what one step of this kind has written no other changes: they are read back when all
+	 * that follow one another are written. A write that fails has changed nothing.
+	 */
+	bool reads_late;
 };
 
 struct step {

@@ -285,4 +285,5 @@ const struct step_kind step_task = {
 	.read = read_task,
 	.write = write_task,
 	.falls_with = falls_with_group,
+	.reads_late = true, /* a group's list for all that were moved there */
 };

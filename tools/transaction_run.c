@@ -12,6 +12,12 @@
 
 #define WHAT "run the steps"
 
+/* A step of a kind that reads late, and its object's value before. */
+struct late {
+	const struct step *step;
+	char *before;
+};
+
 struct run {
 	struct transaction *t;
 	const json_t *base; /* the record, as committing what was run before would make it */
@@ -19,6 +25,8 @@ struct run {
 	json_t *entries;    /* the record's, likewise */
 	json_t *retired;    /* the record's that no step mentions */
 	json_t *next;
+	struct late *late; /* written, and not read back */
+	size_t n_late, late_room;
 	size_t written;
 	struct isolat_error *err;
 };
@@ -236,13 +244,69 @@ static int record(struct run *r, const struct step *step, const char *before, co
 	return json_array_append_new(r->next, entry) ? no_memory(r) : 0;
 }
 
+static int add_late(struct run *r, const struct step *step, const char *before)
+{
+	if (r->n_late == r->late_room) {
+		size_t room = r->late_room ? 2 * r->late_room : 64;
+		struct late *more = reallocarray(r->late, room, sizeof(*more));
+
+		if (!more)
+			return no_memory(r);
+		r->late = more;
+		r->late_room = room;
+	}
+	r->late[r->n_late] = (struct late){ .step = step, .before = strdup(before) };
+	return r->late[r->n_late].before ? (r->n_late++, 0) : no_memory(r);
+}
+
+static int change_late(struct run *r, const struct step *step, const char *before, const char *now)
+{
+	if (begin(r, step->kind->name, step->object, now, step->to, false) ||
+	    step->kind->write(r->t->config.host, step->object, now, step->to, r->err))
+		return -1;
+	r->written++;
+	return add_late(r, step, before);
+}
+
+static int read_back(struct run *r, const struct late *late)
+{
+	char *set = NULL;
+	int rc = late->step->kind->read(r->t->config.host, late->step->object, &set, r->err) ||
+		 journal_set(&r->t->journal, set, r->err) || (set && record(r, late->step, late->before, set));
+
+	free(set);
+	return rc ? -1 : 0;
+}
+
+static void drop_late(struct run *r)
+{
+	for (size_t i = 0; i < r->n_late; i++)
+		free(r->late[i].before);
+	r->n_late = 0;
+}
+
+/* Before a step of another kind, and in the end. */
+static int read_all_back(struct run *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < r->n_late; i++)
+		rc = read_back(r, &r->late[i]);
+	drop_late(r);
+	return rc;
+}
+
 static int change_and_record(struct run *r, const struct step *step, const json_t *entry, const char *now)
 {
+	const char *before = entry ? transaction_text(entry, "before") : now;
 	char *set;
-	int rc = change(r, step->kind, step->object, now, step->to, false, &set);
+	int rc;
 
+	if (step->kind->reads_late)
+		return change_late(r, step, before, now);
+	rc = change(r, step->kind, step->object, now, step->to, false, &set);
 	if (!rc && set)
-		rc = record(r, step, entry ? transaction_text(entry, "before") : now, set);
+		rc = record(r, step, before, set);
 	free(set);
 	return rc;
 }
@@ -277,10 +341,12 @@ static int run_all(struct run *r, const struct step *steps, size_t n)
 	if (note_steps(r, steps, n) || note_entries(r) || retire_all(r))
 		return -1;
 	for (size_t i = 0; i < n; i++) {
+		if (r->n_late && r->late[0].step->kind != steps[i].kind && read_all_back(r))
+			return -1;
 		if (run_step(r, &steps[i]))
 			return -1;
 	}
-	return 0;
+	return read_all_back(r);
 }
 
 int transaction_run(struct transaction *t, const struct step *steps, size_t n, size_t *written,
@@ -299,6 +365,8 @@ int transaction_run(struct transaction *t, const struct step *steps, size_t n, s
 	r.retired = json_array();
 	r.next = json_array();
 	rc = run_all(&r, steps, n);
+	drop_late(&r);
+	free(r.late);
 	json_decref(r.mentioned);
 	json_decref(r.entries);
 	json_decref(r.retired);
