@@ -28,7 +28,7 @@ static struct plan_group *add_group(struct plan *plan, const char *name, unsigne
 	plan->groups = groups;
 	g = &groups[plan->n_groups++];
 	*g = (struct plan_group){ .exclusive = exclusive, .class = class, .vm = vm };
-	snprintf(g->name, sizeof(g->name), PLAN_OWN_PREFIX "%s", name);
+	snprintf(g->name, sizeof(g->name), RDT_OWN_PREFIX "%s", name);
 	g->l3 = plan_zeroed(t->n_l3, sizeof(*g->l3));
 	g->l3_code = plan_zeroed(t->n_l3, sizeof(*g->l3_code));
 	g->l2 = plan_zeroed(t->n_l2, sizeof(*g->l2));

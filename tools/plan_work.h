@@ -6,9 +6,7 @@
 
 #include "plan.h"
 #include "plan_place.h"
-
-/* What isolat's own groups are called. */
-#define PLAN_OWN_PREFIX "isolat-"
+#include "rdt_engine.h"
 
 struct planner {
 	const struct profile *profile;

@@ -126,19 +126,6 @@ static int write_schemata(void *data, const char *object, const char *from, cons
 	return rc;
 }
 
-int step_schemata_to(const char *group, const char *now, const char *lines, char **to, struct isolat_error *err)
-{
-	struct rdt_schemata schemata, changes;
-
-	if (parse(group, now, &schemata, err) || parse(group, lines, &changes, err))
-		return -1;
-	if (!rdt_schemata_merge(&schemata, &changes))
-		return isolat_fail(err, ISOLAT_FAILED, "plan schemata", group,
-				   "there are resources or domains in '%s' that the group does not have", lines);
-	*to = rdt_schemata_print(&schemata);
-	return *to ? 0 : no_memory("plan schemata", group, err);
-}
-
 /* Hardware rounds upwards: a bandwidth to its granularity, a mask to the ways that it cannot leave out. */
 static bool is_rounded(const struct rdt_group_masks *asked, const struct rdt_group_masks *now, bool mask)
 {

@@ -20,11 +20,4 @@
 
 extern const struct step_kind step_group, step_schemata, step_cpus, step_task;
 
-/*
- * The value of kind "schemata" that group @group has when @lines, of some resources and domains, are written over
- * @now. The newline of the last line may be missing. Fails with ISOLAT_FAILED when @now has no such resource or domain.
- * The caller frees *to.
- */
-int step_schemata_to(const char *group, const char *now, const char *lines, char **to, struct isolat_error *err);
-
 #endif

@@ -321,6 +321,8 @@ sleep 0.2
 child=$(pgrep -P $runner -x sleep)
 run apply --profile "$scratch/profile" --no-cpusets
 verdict 'run at work: nothing is applied meanwhile' "$(says 1 "isolat run, PID $runner")"
+run undo
+verdict 'run at work: nothing is undone meanwhile' "$(says 1 "isolat run, PID $runner")"
 kill -9 $runner
 for ((i = 0; i < 100; i++)); do
 	[ -n "$(as_before)" ] || break
@@ -422,6 +424,32 @@ sleep 0.4
 flock -x $resctrl sleep 3 &
 wait $runner
 verdict 'run, and somebody holds the lock at its end' "$(eventually_as_before)"
+
+# ---- A timer agent's CPUs, and a VM that ends ----
+
+sed 's/class: latency,/class: latency, exitless_timer: yes,/' "$scratch/profile" >"$scratch/profile.agent"
+echo 'timer_agent: { cache: { l3: 1 ways } }' >>"$scratch/profile.agent"
+run apply --profile "$scratch/profile.agent" --no-cpusets
+why=$(says 0 '^applied')
+[ -n "$(cat $resctrl/isolat-timer-agent/cpus_list)" ] || why+='the agent has no CPUs; '
+run verify
+verdict "the timer agent's CPUs are in its group" "$why$(says 0 'as applied')"
+echo >$resctrl/isolat-timer-agent/cpus_list
+run verify
+verdict 'and are missed when they are not' "$(says 4 'isolat-timer-agent: its CPUs were')"
+run undo
+"$sim/crowd" 2 >/dev/null &
+brief=$!
+disown $brief
+sed "s/pid: ${vms[0]} /pid: $brief /" "$scratch/profile" >"$scratch/profile.brief"
+sleep 0.2
+run apply --profile "$scratch/profile.brief" --no-cpusets
+kill -9 $brief
+sleep 0.2
+run verify
+verdict 'a VM that has ended' "$(says 4 'vm0')"
+run undo
+verdict 'is no hindrance to undo' "$(says 0 '^undone')$(as_before)"
 
 # ---- Memory ----
 

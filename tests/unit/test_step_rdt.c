@@ -183,23 +183,6 @@ static void test_schemata_refused(void **state)
 	free(after);
 }
 
-static void test_schemata_to(void **state)
-{
-	char *to;
-
-	assert_int_equal(step_schemata_to("isolat-db", MACHINE, "MB:1=20\nL3:0=3", &to, &err), 0);
-	assert_string_equal(to, "L3:0=3;1=fff\nMB:0=100;1=20\n");
-	free(to);
-	assert_int_equal(step_schemata_to("isolat-db", MACHINE, "", &to, &err), 0);
-	assert_string_equal(to, MACHINE);
-	free(to);
-	assert_int_equal(step_schemata_to("isolat-db", MACHINE, "L3:2=3", &to, &err), -1);
-	assert_int_equal(err.code, ISOLAT_FAILED);
-	assert_non_null(strstr(err.reason, "L3:2=3"));
-	assert_int_equal(step_schemata_to("isolat-db", MACHINE, "L2:0=3", &to, &err), -1);
-	assert_int_equal(step_schemata_to("isolat-db", MACHINE, "L3 0=3", &to, &err), -1);
-}
-
 /* ---- cpus ---- */
 
 static void test_cpus(void **state)
@@ -622,7 +605,6 @@ int main(void)
 		TEST(test_schemata_gone),
 		TEST(test_schemata_rounded),
 		TEST(test_schemata_refused),
-		TEST(test_schemata_to),
 		TEST(test_cpus),
 		TEST(test_goes_with),
 		TEST(test_falls_with),
