@@ -50,7 +50,7 @@ ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
 MICROVM_SRC := $(addprefix bench/microvm/,accel.c host_root.c image.c kernel.c microvm.c qemu.c qmp.c spawn.c)
 RDT_EMU_SRC := $(wildcard bench/microvm/rdt_emu*.c) bench/microvm/rdt_state.c
 TOOLS_SRC   := $(filter-out tools/isolat.c,$(wildcard tools/*.c))
-BENCH_SRC   := $(filter-out bench/idle_guest.c $(wildcard bench/*_main.c),$(wildcard bench/*.c))
+BENCH_SRC   := $(filter-out $(wildcard bench/*_guest.c bench/*_main.c) bench/guest_commands.c,$(wildcard bench/*.c))
 GUEST_SRC   := guest/idle_predictor.c
 
 CPUSETS_SRC := $(wildcard cpusets/*.c)
@@ -61,7 +61,7 @@ LIB_SRC     := $(MICROVM_SRC) $(CPUSETS_SRC) $(RDT_SRC) $(addprefix bench/microv
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
 PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen
-HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest $(B)/isolat-pqos
+HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest $(B)/timer-bench-guest $(B)/isolat-pqos
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
 .DELETE_ON_ERROR:
@@ -105,7 +105,10 @@ $(B)/isolat-init: bench/microvm/init.c bench/microvm/init_scan.c bench/microvm/i
 	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^)
 
 GUEST_LIB := bench/microvm/guest.c bench/microvm/guest.h
-$(B)/idle-bench-guest: bench/idle_guest.c bench/idle_periods.c bench/idle_periods.h bench/idle_trace.c bench/idle_trace.h bench/microvm/microvm.h $(GUEST_LIB)
+BENCH_GUEST_LIB := bench/guest_commands.c bench/guest_commands.h bench/microvm/microvm.h $(GUEST_LIB)
+$(B)/idle-bench-guest: bench/idle_guest.c bench/idle_periods.c bench/idle_periods.h bench/idle_trace.c bench/idle_trace.h $(BENCH_GUEST_LIB)
+$(B)/timer-bench-guest: bench/timer_guest.c $(BENCH_GUEST_LIB)
+$(B)/idle-bench-guest $(B)/timer-bench-guest:
 	$(call say,LD,$@)mkdir -p $(B) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
 
 $(B)/%.so: bench/microvm/%.c

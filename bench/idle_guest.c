@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The guest's side of `isolat bench idle`: a static program that PID 1 of the micro-VM starts. It takes one command a
- * line on MICROVM_CHANNEL_FD and answers each with one line, "ok {JSON}" or "error TEXT":
+ * The guest's side of `isolat bench idle`. Its commands (see guest_commands.h):
  *
  *   module PARAMS    load smart_idle_poll with these parameters, or unload it (PARAMS empty)
  *   disk NS          a null_blk disk whose requests take NS to complete
@@ -14,7 +13,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +23,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "guest_commands.h"
 #include "idle_trace.h"
 #include "microvm.h"
 
@@ -33,41 +32,11 @@
 #define MODULE_STATS "/sys/kernel/debug/smart_idle_poll/stats"
 #define FIO_OUTPUT   "/tmp/fio.json"
 
-static bool module_loaded, disk_loaded;
-
-static void answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void answer(const char *format, ...)
-{
-	char text[32768];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(text, sizeof(text) - 1, format, ap);
-	va_end(ap);
-	if (n > (int)sizeof(text) - 2)
-		n = sizeof(text) - 2;
-	for (char *p = text; *p; p++)
-		if (*p == '\n')
-			*p = ' ';
-	text[n] = '\n';
-	write(MICROVM_CHANNEL_FD, text, n + 1);
-}
+static bool disk_loaded;
 
 static void do_module(const char *params)
 {
-	if (module_loaded && guest_unload_module("smart_idle_poll")) {
-		answer("error unload smart_idle_poll: %s", strerror(errno));
-		return;
-	}
-	module_loaded = false;
-	if (*params && guest_load_module("smart_idle_poll", params)) {
-		answer("error load smart_idle_poll %s: %s", params, strerror(errno));
-		return;
-	}
-	module_loaded = *params;
-	answer("ok {}");
+	guest_module_command("smart_idle_poll", params);
 }
 
 static void do_disk(const char *ns)
@@ -75,18 +44,18 @@ static void do_disk(const char *ns)
 	char params[128];
 
 	if (disk_loaded && guest_unload_module("null_blk")) {
-		answer("error unload null_blk: %s", strerror(errno));
+		guest_answer("error unload null_blk: %s", strerror(errno));
 		return;
 	}
 	/* queue_mode 2: blk-mq; irqmode 2: a timer completes each request. */
 	snprintf(params, sizeof(params), "nr_devices=1 queue_mode=2 irqmode=2 submit_queues=2 gb=1 completion_nsec=%s",
 		 ns);
 	if (guest_load_module("null_blk", params)) {
-		answer("error load null_blk %s: %s", params, strerror(errno));
+		guest_answer("error load null_blk %s: %s", params, strerror(errno));
 		return;
 	}
 	disk_loaded = true;
-	answer("ok {}");
+	guest_answer("ok {}");
 }
 
 struct counters {
@@ -170,7 +139,7 @@ static char *fio_latency(void)
 
 static char *module_stats(void)
 {
-	char *text = module_loaded ? guest_read_file(MODULE_STATS) : strdup("");
+	char *text = access(MODULE_STATS, F_OK) ? strdup("") : guest_read_file(MODULE_STATS);
 
 	for (char *p = text; p && *p; p++)
 		if (*p == '\n' || *p == '"' || *p == '\\')
@@ -190,10 +159,10 @@ static void do_read(const char *reads)
 	stats_after = module_stats();
 	latency = status ? NULL : fio_latency();
 	if (latency)
-		answer("ok {\"clat_ns\": %s, %s, \"module_before\": \"%s\", \"module_after\": \"%s\"}", latency,
-		       counters_json(&before, &after), stats_before, stats_after);
+		guest_answer("ok {\"clat_ns\": %s, %s, \"module_before\": \"%s\", \"module_after\": \"%s\"}", latency,
+			     counters_json(&before, &after), stats_before, stats_after);
 	else
-		answer("error fio ended with status %d", status);
+		guest_answer("error fio ended with status %d", status);
 	free(latency);
 	free(stats_before);
 	free(stats_after);
@@ -250,9 +219,10 @@ static void answer_periods(uint64_t limit_ns)
 	}
 	if (f)
 		fclose(f);
-	answer("ok {\"limit_ns\": %llu, \"short_halted\": %llu, \"short_not_halted\": %llu, \"long_halted\": %llu, "
-	       "\"long_not_halted\": %llu, \"immediate\": %llu}",
-	       (unsigned long long)limit_ns, halted[0], not_halted[0], halted[1], not_halted[1], immediate);
+	guest_answer(
+		"ok {\"limit_ns\": %llu, \"short_halted\": %llu, \"short_not_halted\": %llu, \"long_halted\": %llu, "
+		"\"long_not_halted\": %llu, \"immediate\": %llu}",
+		(unsigned long long)limit_ns, halted[0], not_halted[0], halted[1], not_halted[1], immediate);
 }
 
 static void do_trace(const char *arguments)
@@ -262,7 +232,7 @@ static void do_trace(const char *arguments)
 	int status;
 
 	if (sscanf(arguments, "%31s %llu", reads, &limit_ns) != 2) {
-		answer("error trace wants reads and a limit");
+		guest_answer("error trace wants reads and a limit");
 		return;
 	}
 	guest_write_file(TRACING "trace", "\n");
@@ -270,7 +240,7 @@ static void do_trace(const char *arguments)
 	status = run_fio(reads);
 	guest_write_file(TRACING "tracing_on", "0");
 	if (status)
-		answer("error fio ended with status %d", status);
+		guest_answer("error fio ended with status %d", status);
 	else
 		answer_periods(limit_ns);
 }
@@ -313,7 +283,7 @@ static void do_wake(const char *rounds)
 	char *stats_before = module_stats(), *stats_after;
 
 	if (pipe(pp.to) || pipe(pp.back)) {
-		answer("error create pipes: %s", strerror(errno));
+		guest_answer("error create pipes: %s", strerror(errno));
 		return;
 	}
 	read_counters(&before);
@@ -325,9 +295,9 @@ static void do_wake(const char *rounds)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	read_counters(&after);
 	stats_after = module_stats();
-	answer("ok {\"elapsed_ns\": %lld, %s, \"module_before\": \"%s\", \"module_after\": \"%s\"}",
-	       (end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec - start.tv_nsec, counters_json(&before, &after),
-	       stats_before, stats_after);
+	guest_answer("ok {\"elapsed_ns\": %lld, %s, \"module_before\": \"%s\", \"module_after\": \"%s\"}",
+		     (end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec - start.tv_nsec,
+		     counters_json(&before, &after), stats_before, stats_after);
 	for (int i = 0; i < 2; i++) {
 		close(pp.to[i]);
 		close(pp.back[i]);
@@ -338,34 +308,12 @@ static void do_wake(const char *rounds)
 
 int main(void)
 {
-	static const struct {
-		const char *name;
-		void (*run)(const char *argument);
-	} commands[] = {
+	static const struct guest_command commands[] = {
 		{ "module", do_module }, { "disk", do_disk }, { "read", do_read },
-		{ "trace", do_trace },	 { "wake", do_wake },
+		{ "trace", do_trace },	 { "wake", do_wake }, { 0 },
 	};
-	FILE *in = fdopen(dup(MICROVM_CHANNEL_FD), "r");
-	char line[1024];
 
 	if (prepare_tracing())
-		answer("error prepare tracing: %s", strerror(errno));
-	answer("ok {}");
-	while (fgets(line, sizeof(line), in)) {
-		char *argument = line + strcspn(line, " \n");
-		size_t i = 0;
-
-		if (*argument == ' ')
-			*argument++ = '\0';
-		argument[strcspn(argument, "\n")] = '\0';
-		if (!strcmp(line, "quit"))
-			return 0;
-		while (i < sizeof(commands) / sizeof(*commands) && strcmp(commands[i].name, line))
-			i++;
-		if (i == sizeof(commands) / sizeof(*commands))
-			answer("error unknown command %s", line);
-		else
-			commands[i].run(argument);
-	}
-	return 1;
+		guest_answer("error prepare tracing: %s", strerror(errno));
+	return guest_serve(commands);
 }
