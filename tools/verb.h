@@ -33,6 +33,7 @@ int verb_dispatch(const struct verb_group *group, int argc, char **argv);
 int cmd_apply(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_bench_idle(int argc, char **argv);
+int cmd_bench_timer(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_fit(int argc, char **argv);
 int cmd_plan(int argc, char **argv);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Bad input of `isolat bench idle`: one line (or one JSON object), the right exit code, and nothing started.
+# Bad input of `isolat bench`: one line (or one JSON object), the right exit code, and nothing started.
 # Usage: test_bench_cli.sh ISOLAT
 # Prints "ok NAME" or "not ok NAME - WHY" lines, and fails when one of them does.
 set -u
@@ -9,6 +9,7 @@ isolat=$(realpath -- "${1:?usage: test_bench_cli.sh ISOLAT}") || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
+bench=idle module=--module
 
 # A QEMU that tells that it was started, no kernels, and no memory of whether KVM boots them.
 mkdir "$scratch/bin" "$scratch/kernels"
@@ -35,7 +36,7 @@ verdict() # NAME WHY: WHY is empty when all is well
 run() # ARGUMENTS...: of isolat bench idle; its exit code in $code, what stands against it in $why
 {
 	rm -f "$scratch/started"
-	timeout 20 "$isolat" bench idle "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	timeout 20 "$isolat" bench $bench "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
 	code=$?
 	why=
 	[ "$code" = 2 ] || why+="exit code $code, not 2; "
@@ -52,7 +53,7 @@ refused() # NAME TEXT ARGUMENTS...
 	[ -s "$scratch/out" ] && why+="something on stdout; "
 	[ "$(wc -l <"$scratch/err")" = 1 ] || why+="$(wc -l <"$scratch/err") lines on stderr, not 1; "
 	grep -qF -- "isolat: $text" "$scratch/err" || why+="no \"isolat: $text\" in: $(cat "$scratch/err")"
-	verdict "bench idle: $name" "$why"
+	verdict "bench $bench: $name" "$why"
 }
 
 refused_json() # NAME WHAT OBJECT ARGUMENTS...
@@ -65,19 +66,19 @@ refused_json() # NAME WHAT OBJECT ARGUMENTS...
 		.error.what == $what and .error.object == $object and .error.reason != "" and
 		(.error | keys) == ["code", "hint", "object", "reason", "what"]' "$scratch/out" >/dev/null 2>&1 ||
 		why+="not that error: $(tr '\n' ' ' <"$scratch/out")"
-	verdict "bench idle, JSON: $name" "$why"
+	verdict "bench $bench, JSON: $name" "$why"
 }
 
 range() # OPTION LOW HIGH
 {
 	local option=$1 low=$2 high=$3 value
 	for value in $((low - 1)) $((high + 1)) 99999999999999999999 -1 +10 10x 0x10 1.5 "" " 10"; do
-		refused "$option '$value'" "read option $option" "$option" "$value" --module "$scratch/sip.ko"
+		refused "$option '$value'" "read option $option" "$option" "$value" $module "$scratch/sip.ko"
 	done
 	# At the ends of the range it is the missing module that is wrong.
 	for value in "$low" "$high"; do
 		refused "$option $value is in range" "find module $scratch/none.ko" "$option" "$value" \
-			--module "$scratch/none.ko"
+			$module "$scratch/none.ko"
 	done
 }
 
@@ -93,8 +94,8 @@ ranges()
 	for option in 0 100001 1,0 1,x 1,-2 "1, 2"; do
 		refused "--inject '$option'" "read option --inject" --inject "$option"
 	done
-	refused "--inject without latency" "read option --inject: no latency" --inject ,
-	refused "--inject of nine" "read option --inject 9: more than 8 latencies" --inject 1,2,3,4,5,6,7,8,9
+	refused "--inject without latency" "read option --inject: no number" --inject ,
+	refused "--inject of nine" "read option --inject 9: more than 8 numbers" --inject 1,2,3,4,5,6,7,8,9
 	refused "--inject in range" "find module" --inject 1,100000,3,4,5,6,7,8 --module "$scratch/none.ko"
 }
 
@@ -134,9 +135,29 @@ json()
 	refused_json "missing kernel" "find kernel" 9.99 --json --kernel 9.99
 }
 
+timer()
+{
+	local last
+	last=$(($(nproc --all) - 1))
+	bench=timer module=--exitless-module
+	range --timers 10 1000000
+	range --poll-max 1 100000
+	range --agent-cpu 0 "$last"
+	for option in 0 100001 50,0 50,x "50, 200"; do
+		refused "--intervals '$option'" "read option --intervals" --intervals "$option"
+	done
+	refused "--intervals without one" "read option --intervals: no number" --intervals ,
+	refused "--intervals of nine" "read option --intervals 9: more than 8 numbers" --intervals 1,2,3,4,5,6,7,8,9
+	refused "word" "read argument word: isolat bench timer takes no such argument" word
+	refused "missing poll module" "find module $scratch/none.ko: No such file" --poll-module "$scratch/none.ko"
+	refused "missing kernel" "find kernel 9.99: " --kernel 9.99 --exitless-module "$scratch/sip.ko"
+	refused_json "missing module" "find module" "$scratch/none.ko" --json --exitless-module "$scratch/none.ko"
+}
+
 words
 ranges
 files
 no_kernels
 json
+timer
 exit "$failed"

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "timer_bench.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench_vm.h"
+#include "spawn.h"
+
+/*
+ * One vCPU: with two, one would keep its LAPIC to watch the agent, and what it does for the other would be in the
+ * figures. So nobody watches here (watch=none), and where the agent dies the benchmark fails.
+ */
+#define VCPUS	  1
+#define VM_NAME	  "bench"
+#define PI_INJECT "/sys/module/kvm/parameters/pi_inject_timer"
+
+/* Above what any command takes, even on an emulated host; 10 ms more for each timer. */
+#define COMMAND_LIMIT_S 120
+#define SOCKET_LIMIT_MS 10000
+
+static const char *const methods[] = { "sleeps", "cyclictest", NULL };
+
+/* A VM with one setting of kvm.pi_inject_timer. */
+struct timer_run {
+	struct bench_vm vm;
+	const struct timer_bench_config *config;
+	bool pi_inject;
+	bool exitless, poll; /* as the guest is now */
+	pid_t agent;
+	char folder[64]; /* the agent's sockets; empty: none */
+};
+
+static unsigned int limit_s(const struct timer_run *r)
+{
+	return COMMAND_LIMIT_S + r->config->timers / 100;
+}
+
+static const char *timer_name(const struct timer_run *r)
+{
+	return r->exitless ? "exitless" : r->pi_inject ? "lapic-pi" : "lapic";
+}
+
+static int measure_cell(struct timer_run *r, const char *method, unsigned int interval_us, json_t *cells)
+{
+	struct vcpu_usage before[BENCH_MAX_VCPUS], after[BENCH_MAX_VCPUS];
+	const unsigned int n = r->config->timers;
+	json_t *answer = NULL, *cell;
+
+	bench_progress(&r->vm, "%s of %u us, timer: %s, smart idle poll %s", method, interval_us, timer_name(r),
+		       r->poll ? "on" : "off");
+	if (bench_vm_command(&r->vm, NULL, limit_s(r), "%s %u %u", method, n / 10 + 1, interval_us) ||
+	    bench_vm_usage(&r->vm, before) ||
+	    bench_vm_command(&r->vm, &answer, limit_s(r), "%s %u %u", method, n, interval_us) ||
+	    bench_vm_usage(&r->vm, after))
+		return -1;
+	cell = json_pack("{s:s, s:b, s:s, s:i, s:i}", "timer", timer_name(r), "smart_idle_poll", r->poll, "method",
+			 method, "interval_us", interval_us, "timers", n);
+	bench_vm_add_usage(&r->vm, cell, before, after, 0);
+	json_object_update_missing(cell, answer); /* nothing of ours is the guest's to say */
+	json_decref(answer);
+	json_array_append_new(cells, cell);
+	return 0;
+}
+
+static int set_poll(struct timer_run *r, bool on)
+{
+	const struct timer_bench_config *config = r->config;
+
+	r->poll = on;
+	if (!on)
+		return bench_vm_command(&r->vm, NULL, limit_s(r), "module ");
+	return bench_vm_command(&r->vm, NULL, limit_s(r), "module poll_max_ns=%u host_poll=off %s",
+				config->poll_max_us * 1000, config->module_params ? config->module_params : "");
+}
+
+static int set_exitless(struct timer_run *r, bool on)
+{
+	r->exitless = on;
+	return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless %s", on ? "watch=none" : "");
+}
+
+/* All methods and intervals with one timer, without and with smart idle poll. */
+static int measure_timer(struct timer_run *r, json_t *cells)
+{
+	for (int poll = 0; poll < 2; poll++) {
+		if (set_poll(r, poll))
+			return -1;
+		for (const char *const *method = methods; *method; method++)
+			for (size_t i = 0; i < r->config->n_intervals; i++)
+				if (measure_cell(r, *method, r->config->intervals_us[i], cells))
+					return -1;
+	}
+	return set_poll(r, false);
+}
+
+/* What pi_inject_timer changes is the LAPIC's timer, so the exitless one is measured without it alone. */
+static int measure_vm(struct timer_run *r, json_t *cells)
+{
+	if (measure_timer(r, cells))
+		return -1;
+	if (r->pi_inject && r->config->both_pi_inject)
+		return 0;
+	return set_exitless(r, true) || measure_timer(r, cells) || set_exitless(r, false) ? -1 : 0;
+}
+
+/* The scanner has its CPU for itself, as far as this benchmark goes. */
+static int keep_off_agent(struct timer_run *r)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
+		if (cpu != r->config->agent_cpu)
+			CPU_SET(cpu, &set);
+	for (size_t i = 0; i < r->vm.n_vcpus; i++)
+		if (sched_setaffinity(r->vm.tids[i], sizeof(set), &set))
+			return isolat_fail(r->vm.err, ISOLAT_FAILED, "pin the vCPU away from the agent's CPU", VM_NAME,
+					   "%s", strerror(errno));
+	return 0;
+}
+
+/* Waits until the agent's socket for the VM is there. */
+static int wait_socket(struct timer_run *r, const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int ms = 0; ms < SOCKET_LIMIT_MS; ms += 10) {
+		if (!access(path, F_OK))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return isolat_fail(r->vm.err, ISOLAT_FAILED, "start exitless-timerd", path, "no socket after %d s",
+			   SOCKET_LIMIT_MS / 1000);
+}
+
+static int start_agent(struct timer_run *r, char *socket, size_t size)
+{
+	const struct spawn_setup setup = { .out = -1, .err = STDERR_FILENO };
+	struct arg_list args = { 0 };
+	char path[PATH_MAX];
+	int rc;
+
+	snprintf(r->folder, sizeof(r->folder), "/tmp/isolat-timer-XXXXXX");
+	if (!mkdtemp(r->folder)) {
+		r->folder[0] = '\0';
+		return isolat_fail(r->vm.err, ISOLAT_FAILED, "make a folder for sockets", "/tmp", "%s",
+				   strerror(errno));
+	}
+	snprintf(socket, size, "%s/%s.sock", r->folder, VM_NAME);
+	if (find_helper("exitless-timerd", path, r->vm.err))
+		return -1;
+	arg_add(&args, "%s", path);
+	arg_add(&args, "--run-dir=%s", r->folder);
+	arg_add(&args, "--cpu=%d", r->config->agent_cpu);
+	arg_add(&args, "--vm=%s:%d", VM_NAME, VCPUS);
+	rc = spawn_child(&args, &setup, &r->agent, r->vm.err) || wait_socket(r, socket);
+	arg_free(&args);
+	return rc ? -1 : 0;
+}
+
+static void end_agent(struct timer_run *r)
+{
+	static const char *const files[] = { VM_NAME ".sock", "control", NULL };
+	char path[128];
+
+	spawn_kill(&r->agent);
+	for (const char *const *file = files; r->folder[0] && *file; file++) {
+		snprintf(path, sizeof(path), "%s/%s", r->folder, *file);
+		unlink(path);
+	}
+	if (r->folder[0])
+		rmdir(r->folder);
+	r->folder[0] = '\0';
+}
+
+static int start_vm(struct timer_run *r)
+{
+	char guest_path[PATH_MAX], socket[128], chardev[192], device[96];
+	const char *const argv[] = { "/isolat/timer-bench-guest", NULL };
+	const char *const devices[] = { "-chardev", chardev, "-device", device };
+	const struct microvm_file files[] = {
+		{ .from = guest_path, .to = argv[0] },
+		{ .from = "/usr/bin/cyclictest", .libraries = true },
+	};
+	const struct microvm_module modules[] = {
+		{ .name = r->config->poll_module },
+		{ .name = r->config->exitless_module },
+	};
+	const struct microvm_config vm_config = {
+		.name = "bench-timer",
+		.kernel = r->config->kernel,
+		.vcpus = VCPUS,
+		.memory_mib = 512,
+		.accel = r->config->accel,
+		.has_halt_poll = true, /* of 0 ns: what the guest halts, halts */
+		.timeout_s = 600,
+		.files = files,
+		.n_files = 2,
+		.modules = modules,
+		.n_modules = 2,
+		.devices = devices,
+		.n_devices = 4,
+		.argv = argv,
+	};
+
+	if (find_helper("timer-bench-guest", guest_path, r->vm.err) || start_agent(r, socket, sizeof(socket)))
+		return -1;
+	snprintf(chardev, sizeof(chardev), "socket,id=timer,path=%s", socket);
+	snprintf(device, sizeof(device), "ivshmem-doorbell,chardev=timer,vectors=%d", VCPUS);
+	return bench_vm_start(&r->vm, &vm_config) || keep_off_agent(r) ? -1 : 0;
+}
+
+static int run_vm(struct timer_run *r, json_t *cells, bool *worth_retry)
+{
+	int rc;
+
+	bench_progress(&r->vm, "booting a guest, kvm.pi_inject_timer %s", r->pi_inject ? "on" : "off");
+	rc = start_vm(r) || measure_vm(r, cells) || microvm_send(r->vm.vm, "quit", r->vm.err);
+	*worth_retry = bench_vm_end(&r->vm) && rc;
+	end_agent(r);
+	return rc ? -1 : 0;
+}
+
+/* All cells of one VM. An emulated guest that hangs is started over, and its cells are forgotten. */
+static int measure(struct timer_run *r, json_t *cells)
+{
+	size_t n = json_array_size(cells);
+	bool worth_retry;
+	int rc = run_vm(r, cells, &worth_retry);
+
+	for (int tries = 1; rc && worth_retry && tries < MICROVM_TRIES; tries++) {
+		bench_progress(&r->vm, "the guest is lost (%.100s): once more", r->vm.err->reason);
+		while (json_array_size(cells) > n)
+			json_array_remove(cells, n);
+		rc = run_vm(r, cells, &worth_retry);
+	}
+	return rc;
+}
+
+static bool pi_inject_now(void)
+{
+	FILE *f = fopen(PI_INJECT, "re");
+	int c = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return c == 'Y' || c == '1';
+}
+
+static int set_pi_inject(bool on, struct isolat_error *err)
+{
+	FILE *f = fopen(PI_INJECT, "we");
+
+	if (f && fputs(on ? "1" : "0", f) >= 0 && !fclose(f) && pi_inject_now() == on)
+		return 0;
+	return isolat_fail(err, ISOLAT_FAILED, "set", PI_INJECT, "%s", strerror(errno));
+}
+
+static json_t *describe(const struct timer_bench_config *config)
+{
+	static const char *const programs[] = { "cyclictest", NULL };
+	json_t *intervals = json_array(), *options;
+
+	for (size_t i = 0; i < config->n_intervals; i++)
+		json_array_append_new(intervals, json_integer(config->intervals_us[i]));
+	options = json_pack("{s:s?, s:s?, s:i, s:i, s:i, s:o}", "kernel", config->kernel, "module_params",
+			    config->module_params, "timers", config->timers, "poll_max_us", config->poll_max_us,
+			    "agent_cpu", config->agent_cpu, "intervals_us", intervals);
+	return json_pack("{s:i, s:s, s:o, s:o}", "version", TIMER_BENCH_VERSION, "isolat", ISOLAT_VERSION, "options",
+			 options, "machine", bench_machine(programs));
+}
+
+int timer_bench_run(const struct timer_bench_config *config, json_t **report, struct isolat_error *err)
+{
+	json_t *cells = json_array();
+	int rc = 0, hold = kvm_exits_hold();
+
+	for (int turn = 0; !rc && turn <= config->both_pi_inject; turn++) {
+		struct timer_run r = { .vm = { .progress = config->progress, .err = err }, .config = config };
+
+		if (config->both_pi_inject)
+			rc = set_pi_inject(turn, err);
+		r.pi_inject = pi_inject_now();
+		rc = rc || measure(&r, cells) ? -1 : 0;
+	}
+	if (!rc) {
+		*report = describe(config);
+		json_object_set(*report, "cells", cells);
+	}
+	if (hold >= 0)
+		close(hold);
+	json_decref(cells);
+	return rc;
+}
