@@ -162,7 +162,7 @@ $(B)/tests/unit/test_vm_find $(B)/tests/unit/test_step_cgroup: $(B)/obj/tests/un
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)
 
-$(B)/tests/vm/run: $(B)/obj/tests/vm/run.o $(B)/libisolat.a
+$(B)/tests/vm/run: $(addprefix $(B)/obj/tests/vm/,run.o jobs.o) $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
 # An RDT engine from the command line, for the tests in the simulator.

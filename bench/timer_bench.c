@@ -3,25 +3,22 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench_vm.h"
 #include "spawn.h"
+#include "timer_agent.h"
 
 /*
  * One vCPU: with two, one would keep its LAPIC to watch the agent, and what it does for the other would be in the
  * figures. So nobody watches here (watch=none), and where the agent dies the benchmark fails.
  */
 #define VCPUS	  1
-#define VM_NAME	  "bench"
 #define PI_INJECT "/sys/module/kvm/parameters/pi_inject_timer"
 
 /* Above what any command takes, even on an emulated host; 10 ms more for each timer. */
 #define COMMAND_LIMIT_S 120
-#define SOCKET_LIMIT_MS 10000
 
 static const char *const methods[] = { "sleeps", "cyclictest", NULL };
 
@@ -31,8 +28,7 @@ struct timer_run {
 	const struct timer_bench_config *config;
 	bool pi_inject;
 	bool exitless, poll; /* as the guest is now */
-	pid_t agent;
-	char folder[64]; /* the agent's sockets; empty: none */
+	struct timer_agent agent;
 };
 
 static unsigned int limit_s(const struct timer_run *r)
@@ -119,70 +115,16 @@ static int keep_off_agent(struct timer_run *r)
 			CPU_SET(cpu, &set);
 	for (size_t i = 0; i < r->vm.n_vcpus; i++)
 		if (sched_setaffinity(r->vm.tids[i], sizeof(set), &set))
-			return isolat_fail(r->vm.err, ISOLAT_FAILED, "pin the vCPU away from the agent's CPU", VM_NAME,
-					   "%s", strerror(errno));
+			return isolat_fail(r->vm.err, ISOLAT_FAILED, "pin the vCPU away from the agent's CPU",
+					   "the guest", "%s", strerror(errno));
 	return 0;
-}
-
-/* Waits until the agent's socket for the VM is there. */
-static int wait_socket(struct timer_run *r, const char *path)
-{
-	const struct timespec pause = { .tv_nsec = 10000000 };
-
-	for (int ms = 0; ms < SOCKET_LIMIT_MS; ms += 10) {
-		if (!access(path, F_OK))
-			return 0;
-		nanosleep(&pause, NULL);
-	}
-	return isolat_fail(r->vm.err, ISOLAT_FAILED, "start exitless-timerd", path, "no socket after %d s",
-			   SOCKET_LIMIT_MS / 1000);
-}
-
-static int start_agent(struct timer_run *r, char *socket, size_t size)
-{
-	const struct spawn_setup setup = { .out = -1, .err = STDERR_FILENO };
-	struct arg_list args = { 0 };
-	char path[PATH_MAX];
-	int rc;
-
-	snprintf(r->folder, sizeof(r->folder), "/tmp/isolat-timer-XXXXXX");
-	if (!mkdtemp(r->folder)) {
-		r->folder[0] = '\0';
-		return isolat_fail(r->vm.err, ISOLAT_FAILED, "make a folder for sockets", "/tmp", "%s",
-				   strerror(errno));
-	}
-	snprintf(socket, size, "%s/%s.sock", r->folder, VM_NAME);
-	if (find_helper("exitless-timerd", path, r->vm.err))
-		return -1;
-	arg_add(&args, "%s", path);
-	arg_add(&args, "--run-dir=%s", r->folder);
-	arg_add(&args, "--cpu=%d", r->config->agent_cpu);
-	arg_add(&args, "--vm=%s:%d", VM_NAME, VCPUS);
-	rc = spawn_child(&args, &setup, &r->agent, r->vm.err) || wait_socket(r, socket);
-	arg_free(&args);
-	return rc ? -1 : 0;
-}
-
-static void end_agent(struct timer_run *r)
-{
-	static const char *const files[] = { VM_NAME ".sock", "control", NULL };
-	char path[128];
-
-	spawn_kill(&r->agent);
-	for (const char *const *file = files; r->folder[0] && *file; file++) {
-		snprintf(path, sizeof(path), "%s/%s", r->folder, *file);
-		unlink(path);
-	}
-	if (r->folder[0])
-		rmdir(r->folder);
-	r->folder[0] = '\0';
 }
 
 static int start_vm(struct timer_run *r)
 {
-	char guest_path[PATH_MAX], socket[128], chardev[192], device[96];
+	const struct timer_agent_setup setup = { .slots = VCPUS, .cpu = r->config->agent_cpu };
+	char guest_path[PATH_MAX];
 	const char *const argv[] = { "/isolat/timer-bench-guest", NULL };
-	const char *const devices[] = { "-chardev", chardev, "-device", device };
 	const struct microvm_file files[] = {
 		{ .from = guest_path, .to = argv[0] },
 		{ .from = "/usr/bin/cyclictest", .libraries = true },
@@ -203,16 +145,16 @@ static int start_vm(struct timer_run *r)
 		.n_files = 2,
 		.modules = modules,
 		.n_modules = 2,
-		.devices = devices,
+		.devices = r->agent.devices,
 		.n_devices = 4,
 		.argv = argv,
 	};
 
-	if (find_helper("timer-bench-guest", guest_path, r->vm.err) || start_agent(r, socket, sizeof(socket)))
-		return -1;
-	snprintf(chardev, sizeof(chardev), "socket,id=timer,path=%s", socket);
-	snprintf(device, sizeof(device), "ivshmem-doorbell,chardev=timer,vectors=%d", VCPUS);
-	return bench_vm_start(&r->vm, &vm_config) || keep_off_agent(r) ? -1 : 0;
+	return find_helper("timer-bench-guest", guest_path, r->vm.err) ||
+			       timer_agent_start(&r->agent, &setup, r->vm.err) || bench_vm_start(&r->vm, &vm_config) ||
+			       keep_off_agent(r)
+		       ? -1
+		       : 0;
 }
 
 static int run_vm(struct timer_run *r, json_t *cells, bool *worth_retry)
@@ -222,7 +164,7 @@ static int run_vm(struct timer_run *r, json_t *cells, bool *worth_retry)
 	bench_progress(&r->vm, "booting a guest, kvm.pi_inject_timer %s", r->pi_inject ? "on" : "off");
 	rc = start_vm(r) || measure_vm(r, cells) || microvm_send(r->vm.vm, "quit", r->vm.err);
 	*worth_retry = bench_vm_end(&r->vm) && rc;
-	end_agent(r);
+	timer_agent_stop(&r->agent);
 	return rc ? -1 : 0;
 }
 

@@ -16,8 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "jobs.h"
 #include "microvm.h"
 #include "rdt_state.h"
+#include "timer_agent.h"
 
 #define MAX_WORDS 64
 #define SKIPPED	  77
@@ -34,11 +36,13 @@ struct test {
 	const char *places[MAX_WORDS];
 	const char *absent;
 	size_t n_masks, n_places;
-	bool is_case, is_script;
+	bool is_case, is_script, alone;
+	const char *qemu_args[MAX_WORDS + 4];
+	unsigned int timer_slots;	       /* an agent of the exitless timer, with so many; 0: none */
+	const char *timer_args[MAX_WORDS + 1]; /* for it */
+	size_t n_timer_args;
+	struct timer_agent agent;
 };
-
-static unsigned int count;
-static unsigned int failures;
 
 static const char *build_dir(void)
 {
@@ -94,6 +98,8 @@ static void parse_option(struct test *t, const char *word)
 		t->is_case = true;
 	else if (!strcmp(word, "script"))
 		t->is_script = true;
+	else if (!strcmp(word, "alone"))
+		t->alone = true;
 	else if (!strcmp(word, "leak-scan"))
 		c->leak_scan = true;
 	else if (!strcmp(word, "host"))
@@ -122,6 +128,12 @@ static void parse_option(struct test *t, const char *word)
 		t->places[t->n_places++] = value;
 	else if (value_of(word, "absent", &value))
 		t->absent = value;
+	else if (value_of(word, "timer", &value))
+		t->timer_slots = atoi(value);
+	else if (value_of(word, "timerd", &value))
+		t->timer_args[t->n_timer_args++] = value;
+	else if (value_of(word, "qemu", &value))
+		t->qemu_args[c->n_devices++] = value;
 	else if (value_of(word, "rdt-mask", &value))
 		t->masks[t->n_masks++] = value;
 	else
@@ -314,15 +326,61 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 	rdt_state_close(state);
 }
 
-static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_error *err)
+/* ---- The agent of the exitless timer ---- */
+
+static int start_agent(struct test *t, struct isolat_error *err)
 {
+	const struct timer_agent_setup setup = { .slots = t->timer_slots, .cpu = -1, .more = t->timer_args };
+	size_t n = t->config.n_devices;
+
+	if (!t->timer_slots)
+		return 0;
+	if (timer_agent_start(&t->agent, &setup, err))
+		return -1;
+	for (size_t i = 0; i < sizeof(t->agent.devices) / sizeof(*t->agent.devices); i++)
+		t->qemu_args[n++] = t->agent.devices[i];
+	return 0;
+}
+
+/*
+ * A program in the VM can ask that something happens to its agent, "timer-do WHAT" (tests/vm/timer_do.sh has the list);
+ * "done WHAT STATUS" tells it that it has.
+ */
+static void obey_timer(const struct test *t, struct microvm *vm, const char *line)
+{
+	struct isolat_error err;
+	char *command, *answer;
+	int status;
+
+	if (!t->timer_slots || strncmp(line, "timer-do ", 9))
+		return;
+	command = format_string("tests/vm/timer_do.sh '%s' '%s' %d %s", build_dir(), t->agent.folder, t->agent.pid,
+				line + 9);
+	fflush(stdout);
+	status = system(command);
+	answer = format_string("done %s %d", line + 9, status);
+	if (microvm_send(vm, answer, &err))
+		printf("# could not answer: %s\n", err.reason);
+	free(command);
+	free(answer);
+}
+
+static int run_vm(struct test *t, struct outcome *outcome, struct isolat_error *err)
+{
+	struct microvm_config config;
 	struct microvm_event event;
 	struct microvm *vm;
 	int rc;
 
 	memset(outcome, 0, sizeof(*outcome));
-	if (microvm_start(&t->config, &vm, err))
+	config = t->config;
+	config.devices = t->qemu_args;
+	if (t->timer_slots)
+		config.n_devices += sizeof(t->agent.devices) / sizeof(*t->agent.devices);
+	if (start_agent(t, err) || microvm_start(&config, &vm, err)) {
+		timer_agent_stop(&t->agent);
 		return -1;
+	}
 	while ((rc = microvm_next(vm, &event, err)) > 0) {
 		if (event.kind == MICROVM_EXIT)
 			outcome->status = event.status;
@@ -333,6 +391,7 @@ static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_e
 		else
 			snprintf(outcome->last, sizeof(outcome->last), "%s", event.text);
 		obey(t, event.text, outcome);
+		obey_timer(t, vm, event.text);
 		printf("# %s%s\n",
 		       event.kind == MICROVM_SPLAT  ? "splat: "
 		       : event.kind == MICROVM_LEAK ? "leak: "
@@ -342,6 +401,7 @@ static int run_vm(const struct test *t, struct outcome *outcome, struct isolat_e
 	}
 	outcome->hung = microvm_worth_retry(vm);
 	microvm_end(vm);
+	timer_agent_stop(&t->agent);
 	return rc;
 }
 
@@ -383,13 +443,6 @@ static bool rdt_is_right(const struct test *t, char *why, size_t size)
 
 /* ---- Reporting ---- */
 
-static void report(bool ok, const char *name, const char *kernel, double seconds, const char *directive)
-{
-	failures += !ok;
-	printf("%s %u - %s/%s (%.1f s)%s\n", ok ? "ok" : "not ok", ++count, name, kernel, seconds, directive);
-	fflush(stdout);
-}
-
 static double now(void)
 {
 	struct timespec ts;
@@ -398,7 +451,8 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void run_test(const char *line, const char *kernel)
+/* Runs it on one kernel and reports it as test number @number. Returns whether all was well. */
+static bool run_test(const char *line, const char *kernel, size_t number)
 {
 	static struct test t;
 	struct outcome outcome;
@@ -431,18 +485,89 @@ static void run_test(const char *line, const char *kernel)
 		rdt_is_right(&t, why, sizeof(why));
 	if (why[0])
 		printf("# %s\n# its console is in %s\n", why, console);
-	report(!why[0], t.name, kernel, now() - start, skip);
+	printf("%s %zu - %s/%s (%.1f s)%s\n", why[0] ? "not ok" : "ok", number, t.name, kernel, now() - start, skip);
 	if (t.config.rdt_state)
 		close(t.config.rdt_state);
 	free(console);
 	free(t.append);
 	free(t.text);
+	return !why[0];
+}
+
+/* ---- All of them ---- */
+
+/* A test on one of its kernels. */
+struct chosen {
+	char *line, *kernel;
+	bool alone;
+};
+
+struct selection {
+	struct chosen *tests;
+	size_t n;
+};
+
+static bool run_chosen(void *context, size_t i)
+{
+	const struct selection *selection = context;
+
+	return run_test(selection->tests[i].line, selection->tests[i].kernel, i + 1);
+}
+
+static bool chosen_alone(void *context, size_t i)
+{
+	const struct selection *selection = context;
+
+	return selection->tests[i].alone;
+}
+
+static void chosen_lost(void *context, size_t i, int signal)
+{
+	const struct selection *selection = context;
+	const struct chosen *chosen = &selection->tests[i];
+
+	printf("not ok %zu - %.*s/%s: ended by signal %d\n", i + 1, (int)strcspn(chosen->line, " \t"), chosen->line,
+	       chosen->kernel, signal);
+}
+
+/* Adds the test of @line, once for each of its kernels, if it is wanted. */
+static void choose(struct selection *selection, const char *line, const char *what)
+{
+	char *save = NULL, *kernels;
+	struct test t;
+
+	parse_test(&t, line);
+	kernels = strdup(t.kernels);
+	if (is_wanted(&t, what)) {
+		for (char *k = strtok_r(kernels, ",", &save); k; k = strtok_r(NULL, ",", &save)) {
+			selection->tests = reallocarray(selection->tests, selection->n + 1, sizeof(*selection->tests));
+			if (!selection->tests)
+				die("out of memory");
+			selection->tests[selection->n++] = (struct chosen){ strdup(line), strdup(k), t.alone };
+		}
+	}
+	free(kernels);
+	free(t.append);
+	free(t.text);
+}
+
+/* How many VMs at once: ISOLAT_JOBS, or one for each two CPUs, and two on a small machine, since many wait more than
+ * they work. */
+static unsigned int jobs_at_once(void)
+{
+	const char *jobs = getenv("ISOLAT_JOBS");
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (jobs && atoi(jobs) > 0)
+		return atoi(jobs);
+	return cpus > 4 ? cpus / 2 : 2;
 }
 
 int main(int argc, char **argv)
 {
-	static char line[4096], kernels[256];
-	struct test t;
+	struct selection selection = { 0 };
+	struct jobs jobs = { .run = run_chosen, .alone = chosen_alone, .lost = chosen_lost, .context = &selection };
+	static char line[4096];
 	FILE *matrix;
 
 	if (argc < 2)
@@ -453,21 +578,12 @@ int main(int argc, char **argv)
 		die("%s: %s", argv[1], strerror(errno));
 	snprintf(line, sizeof(line), "%s/logs", build_dir());
 	mkdir(line, 0755);
-	while (fgets(line, sizeof(line), matrix)) {
-		char *save = NULL;
-
-		if (line[0] == '#' || line[0] == '\n')
-			continue;
-		parse_test(&t, line);
-		if (is_wanted(&t, argc > 2 ? argv[2] : NULL)) {
-			snprintf(kernels, sizeof(kernels), "%s", t.kernels);
-			for (char *k = strtok_r(kernels, ",", &save); k; k = strtok_r(NULL, ",", &save))
-				run_test(line, k);
-		}
-		free(t.append);
-		free(t.text);
-	}
+	while (fgets(line, sizeof(line), matrix))
+		if (line[0] != '#' && line[0] != '\n')
+			choose(&selection, line, argc > 2 ? argv[2] : NULL);
 	fclose(matrix);
-	printf("1..%u\n", count);
-	return failures ? ISOLAT_FAILED : ISOLAT_OK;
+	jobs.n = selection.n;
+	jobs.at_once = jobs_at_once();
+	printf("1..%zu\n", selection.n);
+	return jobs_run(&jobs) ? ISOLAT_FAILED : ISOLAT_OK;
 }

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the tests of exitless_timer share: the module and its counters, sleepers on every CPU, and things done to the
+ * agent. */
+#ifndef ISOLAT_CASES_TIMER_H
+#define ISOLAT_CASES_TIMER_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "guest.h"
+#include "microvm.h"
+
+#define XT	   "exitless_timer"
+#define XT_DEBUGFS "/sys/kernel/debug/" XT "/"
+#define EVERY_CPU  (-1)
+#define MAX_CPUS   16
+
+#define UNUSED __attribute__((unused))
+
+/* --- the module --- */
+
+UNUSED static bool exists(const char *path)
+{
+	return !access(path, F_OK);
+}
+
+UNUSED static void xt_load(const char *params)
+{
+	int rc = guest_load_module(XT, params);
+
+	require(!rc, "insmod " XT " %s%s%s", params, rc ? ": " : "", rc ? strerror(errno) : "");
+}
+
+UNUSED static void xt_unload(void)
+{
+	int rc = guest_unload_module(XT);
+
+	check(!rc, "rmmod " XT "%s%s", rc ? ": " : "", rc ? strerror(errno) : "");
+	check(!exists(XT_DEBUGFS), "no folder is left in debugfs");
+}
+
+/* In dmesg since boot. */
+UNUSED static bool log_has(const char *text)
+{
+	static char log[1 << 20];
+	int n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+
+	log[n > 0 ? n : 0] = '\0';
+	return strstr(log, text);
+}
+
+/* The value of @key in the file "status", valid until the next call; "" if there is none. */
+UNUSED static const char *xt_status(const char *key)
+{
+	char *text = guest_read_file(XT_DEBUGFS "status"), *save = NULL;
+	static char value[128];
+	size_t length = strlen(key);
+
+	value[0] = '\0';
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, key, length) && line[length] == ' ')
+			snprintf(value, sizeof(value), "%s", line + length + 1);
+	free(text);
+	return value;
+}
+
+/* Which word of a line of @header is called @key; -1: none. */
+static int xt_column(const char *header, const char *key)
+{
+	char *copy = strdup(header), *save = NULL;
+	int n = 0, found = -1;
+
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save), n++)
+		if (!strcmp(word, key))
+			found = n;
+	free(copy);
+	return found;
+}
+
+static long long xt_word(char *line, int column)
+{
+	char *save = NULL, *word = strtok_r(line, " ", &save);
+
+	while (word && column--)
+		word = strtok_r(NULL, " ", &save);
+	return word ? atoll(word) : -1;
+}
+
+/* Counter @key of the file "cpus", of @cpu or summed over all; -1 if there is none. */
+UNUSED static long long xt_count(const char *key, int cpu)
+{
+	char *text = guest_read_file(XT_DEBUGFS "cpus"), *save = NULL;
+	char *line = text ? strtok_r(text, "\n", &save) : NULL;
+	int column = line ? xt_column(line, key) : -1;
+	long long sum = -1;
+
+	while (column >= 0 && (line = strtok_r(NULL, "\n", &save))) {
+		if (cpu >= 0 && atoi(line) != cpu)
+			continue;
+		sum = (sum < 0 ? 0 : sum) + xt_word(line, column);
+	}
+	free(text);
+	return sum;
+}
+
+/* Whether @cpu's timer is an exitless one now. */
+UNUSED static bool xt_on(int cpu)
+{
+	return xt_count("on", cpu) == 1;
+}
+
+UNUSED static bool xt_wait_state(const char *state, unsigned int limit_ms)
+{
+	for (unsigned int ms = 0; ms < limit_ms; ms += 10) {
+		if (!strcmp(xt_status("state"), state))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* --- time --- */
+
+UNUSED static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+UNUSED static void naps_on(int cpu, int count, unsigned int us)
+{
+	guest_pin(cpu);
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (count--)
+		usleep(us);
+}
+
+/* A thread that sleeps on a CPU again and again: what it saw. */
+struct sleeper {
+	int cpu;
+	unsigned int us;
+	pthread_t thread;
+	volatile bool stop;
+	volatile uint64_t deadline; /* of the sleep that it is in, ns */
+	volatile uint64_t sleeps, worst_ns;
+};
+
+static void *sleeper_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	guest_pin(s->cpu);
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (!s->stop) {
+		struct timespec ts;
+		uint64_t late;
+
+		s->deadline = now_ns() + s->us * 1000ULL;
+		ts.tv_sec = s->deadline / 1000000000ULL;
+		ts.tv_nsec = s->deadline % 1000000000ULL;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+		late = now_ns() - s->deadline;
+		if (late > s->worst_ns)
+			s->worst_ns = late;
+		s->sleeps++;
+	}
+	return NULL;
+}
+
+/* One for each of the CPUs. */
+UNUSED static void sleepers_start(struct sleeper *s, int n, unsigned int us)
+{
+	for (int i = 0; i < n; i++) {
+		s[i] = (struct sleeper){ .cpu = i, .us = us };
+		pthread_create(&s[i].thread, NULL, sleeper_main, &s[i]);
+	}
+}
+
+/* A sleep that is this much overdue will not end any more. */
+#define LOST_NS 5000000000ULL
+
+/* How many of them sleep far beyond their time. */
+UNUSED static int sleepers_lost(const struct sleeper *s, int n)
+{
+	uint64_t now = now_ns();
+	int lost = 0;
+
+	for (int i = 0; i < n; i++)
+		lost += now > s[i].deadline + LOST_NS;
+	return lost;
+}
+
+/* Whether each of them sleeps @count times from now on, within half a minute. */
+UNUSED static bool sleepers_go_on(struct sleeper *s, int n, uint64_t count)
+{
+	uint64_t before[MAX_CPUS];
+	int going = 0;
+
+	for (int i = 0; i < n; i++)
+		before[i] = s[i].sleeps;
+	for (int ms = 0; ms < 30000 && going < n; ms += 10) {
+		usleep(10000);
+		going = 0;
+		for (int i = 0; i < n; i++)
+			going += s[i].sleeps >= before[i] + count;
+	}
+	return going == n;
+}
+
+UNUSED static uint64_t sleepers_worst_ns(struct sleeper *s, int n)
+{
+	uint64_t worst = 0;
+
+	for (int i = 0; i < n; i++) {
+		worst = s[i].worst_ns > worst ? s[i].worst_ns : worst;
+		s[i].worst_ns = 0;
+	}
+	return worst;
+}
+
+/* Ends them; one that is lost stays behind, and is told. */
+UNUSED static void sleepers_stop(struct sleeper *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		s[i].stop = true;
+	check(!sleepers_lost(s, n), "%d of %d sleepers are lost", sleepers_lost(s, n), n);
+	for (int i = 0; i < n; i++)
+		if (now_ns() < s[i].deadline + LOST_NS)
+			pthread_join(s[i].thread, NULL);
+}
+
+/* --- the agent --- */
+
+/* Has @what done to the agent (timer_do.sh), and waits until it is. */
+UNUSED static bool timer_do(const char *what)
+{
+	static FILE *in;
+	char line[256];
+	int status = -1;
+
+	if (!in)
+		in = fdopen(dup(MICROVM_CHANNEL_FD), "r");
+	printf("timer-do %s\n", what);
+	fflush(stdout);
+	if (!in || !fgets(line, sizeof(line), in) || strncmp(line, "done ", 5))
+		return check(false, "%s: no answer", what);
+	status = atoi(strrchr(line, ' '));
+	return check(!status, "%s: status %d", what, status);
+}
+
+#endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Nothing may hang: a guest whose timers run all the while, and an agent that dies in every way. For each fault a line
+ * of a table: the worst lateness of a timer and the time until the fallback, in the VM's own time (figures, not
+ * judged), and the timers lost, which must be none.
+ *
+ * usage: timer_faults CASE, with one CPU that watches by its LAPIC
+ */
+#include "timer.h"
+
+#define INTERVAL_US 1000
+
+static struct sleeper sleepers[MAX_CPUS];
+static int n;
+
+static void begin(void)
+{
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	xt_load("");
+	require(xt_wait_state("runs", 20000), "the state is %s", xt_status("state"));
+	sleepers_start(sleepers, n, INTERVAL_US);
+	require(sleepers_go_on(sleepers, n, 100), "every CPU sleeps");
+	sleepers_worst_ns(sleepers, n);
+	printf("%-34s %14s %12s %16s\n", "fault", "worst late ms", "timers lost", "fallback ms");
+}
+
+/* Waits until the module says @state; the time that it took in ms, or -1. */
+static double wait_state_ms(const char *state)
+{
+	uint64_t start = now_ns();
+
+	return xt_wait_state(state, 30000) ? (now_ns() - start) / 1e6 : -1;
+}
+
+static void row(const char *fault, double fallback_ms)
+{
+	char fallback[32] = "none";
+	int lost;
+
+	check(sleepers_go_on(sleepers, n, 100), "%s: every CPU sleeps on", fault);
+	lost = sleepers_lost(sleepers, n);
+	if (fallback_ms >= 0)
+		snprintf(fallback, sizeof(fallback), "%.1f", fallback_ms);
+	printf("%-34s %14.1f %12d %16s\n", fault, sleepers_worst_ns(sleepers, n) / 1e6, lost, fallback);
+	check(!lost, "%s: %d timers lost", fault, lost);
+	check(xt_count("early", EVERY_CPU) == 0, "%s: none fired early", fault);
+}
+
+static void end(void)
+{
+	sleepers_stop(sleepers, n);
+	xt_unload();
+}
+
+/* A fault that a new scanner follows: the guest falls back, and is exitless again by itself. */
+static void recovers(const char *what)
+{
+	long long enables = atoll(xt_status("enables"));
+	uint64_t start;
+	double ms;
+
+	timer_do(what);
+	start = now_ns();
+	while (atoll(xt_status("enables")) == enables && now_ns() < start + 30000000000ULL)
+		usleep(2000);
+	ms = (now_ns() - start) / 1e6;
+	check(atoll(xt_status("enables")) > enables, "%s: enabled again, for the %s. time", what, xt_status("enables"));
+	check(xt_wait_state("runs", 20000), "%s: the state is %s", what, xt_status("state"));
+	row(what, ms);
+}
+
+/* A fault that ends the agent: the guest stays with its LAPICs. */
+static void stays_fallen(const char *what)
+{
+	double ms;
+
+	timer_do(what);
+	ms = wait_state_ms("fallback");
+	check(ms >= 0, "%s: the state is %s", what, xt_status("state"));
+	check(xt_count("on", EVERY_CPU) == 0, "%s: no CPU has an exitless timer", what);
+	row(what, ms);
+}
+
+/* A fault that is no concern of ours. */
+static void untouched(const char *what)
+{
+	long long fallbacks = atoll(xt_status("fallbacks"));
+
+	timer_do(what);
+	check(atoll(xt_status("fallbacks")) == fallbacks, "%s: no fallback", what);
+	check(!strcmp(xt_status("state"), "runs"), "%s: the state is %s", what, xt_status("state"));
+	row(what, -1);
+}
+
+static void scanner(void)
+{
+	begin();
+	recovers("kill-scanner");
+	recovers("stop-scanner");
+	recovers("restart 50");
+	end();
+}
+
+static void neighbours(void)
+{
+	begin();
+	untouched("open-close 200");
+	untouched("hostile 3");
+	untouched("killed-armed");
+	end();
+}
+
+static void daemon_killed(void)
+{
+	begin();
+	stays_fallen("kill-daemon");
+	end();
+}
+
+static void all_killed(void)
+{
+	begin();
+	stays_fallen("kill-all");
+	end();
+}
+
+static void all_stopped(void)
+{
+	begin();
+	stays_fallen("stop-all");
+	end();
+}
+
+/* The clocks jump against each other: noticed, and a new map made. A jump back may fire a timer of each CPU early,
+ * once. */
+static void jump(const char *cycles)
+{
+	long long jumps = atoll(xt_status("jumps"));
+	char what[64];
+	uint64_t limit = now_ns() + 20000000000ULL;
+
+	snprintf(what, sizeof(what), "jump %s", cycles);
+	timer_do(what);
+	while (atoll(xt_status("jumps")) == jumps && now_ns() < limit)
+		usleep(10000);
+	check(atoll(xt_status("jumps")) > jumps, "%s: %s jumps seen", what, xt_status("jumps"));
+	check(sleepers_go_on(sleepers, n, 500), "%s: every CPU sleeps on", what);
+	check(!sleepers_lost(sleepers, n), "%s: no timer is lost", what);
+}
+
+static void jumps(void)
+{
+	begin();
+	jump("-3000000000000");
+	check(xt_count("early", EVERY_CPU) == 0, "none fired early");
+	jump("3000000000000");
+	check(xt_count("early", EVERY_CPU) <= n, "%lld fired early", xt_count("early", EVERY_CPU));
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct check_case cases[] = {
+		{ "scanner", scanner },
+		{ "neighbours", neighbours },
+		{ "daemon-killed", daemon_killed },
+		{ "all-killed", all_killed },
+		{ "all-stopped", all_stopped },
+		{ "jumps", jumps },
+		{ 0 },
+	};
+
+	return check_main(cases, argc, argv);
+}

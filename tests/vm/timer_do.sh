@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# timer_do.sh BUILD FOLDER PID WHAT [ARGUMENT]: does something to the exitless timer's agent of a test VM, when a program in
+# the VM asks for it (tests/vm/run). PID is exitless-timerd, FOLDER has its sockets.
+#
+#   kill-scanner          the scanner dies
+#   stop-scanner          it is stopped, and never continued
+#   kill-daemon           exitless-timerd dies; its scanner sees that
+#   kill-all              both at once: nobody is left to tell
+#   stop-all              both are stopped
+#   restart N             the scanner is restarted N times, each time when the one before serves
+#   jump CYCLES           the host's clock jumps, as the scanner sees it
+#   open-close N          N sockets for other VMs are made, connected to and taken away
+#   hostile SECONDS       another VM arms in the past for ever, rewrites its lines and lies about its clock
+#   killed-armed          another VM is killed with its timers armed
+set -u
+build=$1 folder=$2 pid=$3 what=$4 argument=${5:-}
+isolat=$build/isolat
+
+timer() { "$isolat" timer "$@" --run-dir "$folder"; }
+status() { timer status --json | jq -e -r "$@"; }
+scanner() { status '.scanners[0].pid'; }
+
+# The daemon answers, with a live scanner that is not the one before: its number.
+another_scanner() { # BEFORE
+	for _ in $(seq 500); do
+		now=$(scanner 2>/dev/null) && [ "$now" -gt 0 ] && [ "$now" != "$1" ] && echo "$now" && return
+		sleep 0.01
+	done
+	return 1
+}
+
+case $what in
+kill-scanner)	kill -9 "$(scanner)" ;;
+stop-scanner)	kill -STOP "$(scanner)" ;;
+kill-daemon)	kill -9 "$pid" ;;
+kill-all)	kill -9 "$pid" "$(scanner)" ;;
+stop-all)	kill -STOP "$pid" "$(scanner)" ;;
+restart)
+	for _ in $(seq "$argument"); do
+		before=$(scanner) && kill -9 "$before" && another_scanner "$before" > /dev/null || exit
+	done ;;
+*)	echo "timer_do.sh: no such thing: $what" >&2; exit 2 ;;
+esac
