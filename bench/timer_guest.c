@@ -9,11 +9,14 @@
  *   quit
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +25,8 @@
 #include "guest_commands.h"
 
 #define EXITLESS_CPUS	  "/sys/kernel/debug/exitless_timer/cpus"
+#define EXITLESS_STATUS	  "/sys/kernel/debug/exitless_timer/status"
+#define EXITLESS_LIMIT_MS 60000
 #define CYCLICTEST_OUTPUT "/tmp/cyclictest"
 
 static int last_cpu;
@@ -31,9 +36,30 @@ static void do_module(const char *params)
 	guest_module_command("smart_idle_poll", params);
 }
 
+/* Loaded, it first learns the agent's clock: the answer comes when its timers are used. */
+static bool exitless_runs(void)
+{
+	for (int ms = 0; ms < EXITLESS_LIMIT_MS; ms += 10) {
+		char *status = guest_read_file(EXITLESS_STATUS);
+		bool runs = status && strstr(status, "state runs\n");
+
+		free(status);
+		if (runs)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 static void do_exitless(const char *params)
 {
-	guest_module_command("exitless_timer", params);
+	if (*params && !guest_load_module("exitless_timer", params) && exitless_runs())
+		guest_answer("ok {}");
+	else if (*params)
+		guest_answer("error load exitless_timer %s: no agent that serves it within %d s", params,
+			     EXITLESS_LIMIT_MS / 1000);
+	else
+		guest_module_command("exitless_timer", "");
 }
 
 /* The module's own counters, as they are; empty where it is not loaded. */
@@ -159,6 +185,9 @@ int main(void)
 		{ 0 },
 	};
 
+	/* cyclictest keeps its numbers in shared memory. */
+	mkdir("/dev/shm", 0755);
+	mount("shm", "/dev/shm", "tmpfs", 0, NULL);
 	last_cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1;
 	guest_pin(last_cpu);
 	prctl(PR_SET_TIMERSLACK, 1);
