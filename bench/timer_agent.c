@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,9 +82,36 @@ static void remove_folder(const char *folder)
 	rmdir(folder);
 }
 
+/* pidfds of the daemon's children, at most @max; returns their count. */
+static size_t open_children(pid_t pid, int *fds, size_t max)
+{
+	char path[64];
+	size_t n = 0;
+	int child;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	while (f && n < max && fscanf(f, "%d", &child) == 1) {
+		fds[n] = syscall(SYS_pidfd_open, child, 0);
+		n += fds[n] >= 0;
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* A scanner ends with its daemon, but not one that a test has stopped. */
 void timer_agent_stop(struct timer_agent *agent)
 {
+	int children[16];
+	size_t n = agent->pid > 0 ? open_children(agent->pid, children, 16) : 0;
+
 	spawn_kill(&agent->pid);
+	while (n) {
+		syscall(SYS_pidfd_send_signal, children[--n], SIGKILL, NULL, 0);
+		close(children[n]);
+	}
 	if (agent->folder[0])
 		remove_folder(agent->folder);
 	agent->folder[0] = '\0';

@@ -17,6 +17,7 @@
 set -u
 build=$1 folder=$2 pid=$3 what=$4 argument=${5:-}
 isolat=$build/isolat
+peer=$build/tests/unit/timer_peer # a QEMU and its guest in one
 
 timer() { "$isolat" timer "$@" --run-dir "$folder"; }
 status() { timer status --json | jq -e -r "$@"; }
@@ -41,5 +42,17 @@ restart)
 	for _ in $(seq "$argument"); do
 		before=$(scanner) && kill -9 "$before" && another_scanner "$before" > /dev/null || exit
 	done ;;
+jump)		"$peer" ask "$folder/control" "{\"do\": \"jump\", \"cycles\": $argument}" | grep -qx '{}' ;;
+open-close)
+	for i in $(seq "$argument"); do
+		timer add "m$i:2" && "$peer" "$folder/m$i.sock" run fire:0:1:1000 > /dev/null && timer remove "m$i" || exit
+	done ;;
+hostile)
+	timer add wild:8 && "$peer" "$folder/wild.sock" run "wild:${argument}000" > /dev/null && timer remove wild ;;
+killed-armed)
+	timer add other:2 || exit
+	# shellcheck disable=SC2016
+	"$peer" "$folder/other.sock" run arm:0:50000 arm:1:100000 'sh:kill -9 $PPID'
+	[ $? = 137 ] && sleep 0.3 && timer remove other ;;
 *)	echo "timer_do.sh: no such thing: $what" >&2; exit 2 ;;
 esac
