@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # make               the commands
-# make check         every test; T=unit, T=sim, T=vm or T=NAME for some. Installs what it needs (as root)
+# make check         every test; T=unit, T=model, T=sim, T=vm or T=NAME for some. Installs what it needs (as root)
 # make demo          smart idle poll at work in a VM. Installs what it needs (as root)
 # make bench-check   every figure that was aimed at: target, value, verdict
 # make modules       the kernel modules for KERNELDIR

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# run.sh [unit|sim|vm|NAME]: every test program, counted. Each speaks TAP: "ok N - NAME", "not ok N - NAME", with
+# run.sh [unit|model|sim|vm|NAME]: every test program, counted. Each speaks TAP: "ok N - NAME", "not ok N - NAME", with
 # "# SKIP REASON" behind a skipped one. Ends in "N passed, N failed, N skipped", and in failure if anything failed, if
 # a program died, or if nothing ran at all.
 set -u
@@ -52,12 +52,16 @@ for test in tests/unit/test_*.sh; do
 	name=$(basename "$test" .sh)
 	wanted unit "$name" && run "$name" "$test" "$build/isolat"
 done
+for test in tests/model/test_*.sh; do
+	name=$(basename "$test" .sh)
+	wanted model "$name" && run "$name" "$test" "$build"
+done
 for test in tests/sim/test_*.sh; do
 	name=$(basename "$test" .sh)
 	wanted sim "$name" && run "$name" "$test" "$build"
 done
 case $what in
-unit|sim|test_*) ;;
+unit|model|sim|test_*) ;;
 *)	run vm "$build/tests/vm/run" tests/vm/matrix "$what" ;;
 esac
 

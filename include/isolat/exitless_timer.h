@@ -30,15 +30,19 @@
  *	down for nothing.
  *
  * Interrupt (guest)
- *	If expiry is EXITLESS_DISARMED, the agent consumed an arming: run the clockevent's handler. If it is set and in
+ *	A guest knows by itself whether an arming is outstanding: the page does not say. If none is, nothing. If one is
+ *	and expiry is EXITLESS_DISARMED, the agent consumed it: run the clockevent's handler. If it is set and in
  *	the past, the guest disarms it and runs the handler itself (that is how a kick after a takeover loses nothing).
  *	Otherwise the signal is spurious, which is harmless. Then look at agent_state, generation and sync_wanted.
  *
  * Parking (agent, from 1.1)
  *	A page with nothing due for a while need not be read. agent_wake_tsc := the time at which the agent will look
- *again (EXITLESS_NEVER: only when rung), full barrier, then a last pass over the slots: if one is due before that time,
- *	the agent takes agent_wake_tsc back to EXITLESS_AWAKE and goes on. It reads an unparked page all the time.
- *Heartbeats go on while parked. A guest that has not declared 1.1 is never parked.
+ *	again (EXITLESS_NEVER: only when rung), full barrier, then a last pass over slots and sync_seq: if a slot is due
+ *	before that time, or a question is open, the agent takes agent_wake_tsc back to EXITLESS_AWAKE and goes on. It
+ *	takes the doorbell's signals before that pass or after its sleep, not in between. It reads an unparked page all
+ *	the time.
+ *	Heartbeats go on while parked, and with each the agent looks at the guest's line of the header: one that cannot
+ *	ring may have booted. A guest that has not declared 1.1 is never parked.
  *
  * The clocks
  *	The agent sees the host's TSC and needs the guest's. The guest asks, often: sync_seq := s after reading its TSC
@@ -51,12 +55,17 @@
  *	with bounds on the safe side, so that the agent may be late by the samples' width but is never early, and
  *publishes it under map_seq (odd while it changes). While map_seq is 0 the page has no map and nothing fires. The agent
  *sets a new sync_wanted and signals all slots when it sees a slot armed in what the map says is the future: the clocks
- *have jumped against each other. A guest from 1.1 on rings the doorbell after its sync_seq too, if agent_wake_tsc is
- *not EXITLESS_AWAKE.
+ *have jumped against each other. A guest from 1.1 on rings the doorbell after its sync_seq too: full
+ *	barrier, then if agent_wake_tsc is not EXITLESS_AWAKE.
+ *	A guest whose TSC is about to jump (suspend), or has, sets map_seq to 0, then asks, and publishes a map only
+ *	when it has the answer. The agent looks at map_seq between seeing a question and answering it: so nothing fires
+ *	by the old map once the guest has the answer.
  *
  * Death and takeover
  *	heartbeat grows at least every EXITLESS_BEAT_MS while an agent serves the page. When it has died, whoever
- *notices sets agent_state to EXITLESS_AGENT_DEAD and signals every slot: the guest goes back to its LAPIC. A new agent
+ *notices sets agent_state to EXITLESS_AGENT_DEAD and signals every slot: the guest goes back to its LAPIC. Who does so
+ *	for an agent that may still run (it stands still) does it once more when that has surely ended, since its last
+ *	stores may come after the mark; and only then may a new agent begin. A new agent
  *of the same page sets a new generation, agent_wake_tsc to EXITLESS_AWAKE, then EXITLESS_AGENT_RUNS, and signals every
  *slot before anything else: the guest fires what is overdue, makes a new map and may use its timer again. Nobody can
  *promise that a death is noticed (all of the host's processes may be stopped), so unless agent_flags has
