@@ -2,82 +2,87 @@
 /*
  * The page of the exitless timer: shared by one guest and its agent on the host, in place of timer registers.
  *
- * A vCPU arms its timer with a store to its slot. The agent, on a core of its own, reads the slots and signals a slot's
- * eventfd when its time has come; KVM's irqfd makes an MSI of that, posted without an exit where the CPU can. The page
- * is BAR 2 of an ivshmem-doorbell device, MSI-X vector N is slot N, and arming takes no exit.
+ * A vCPU arms its timer with a store to its slot. The agent, on a core of its own, reads the slots and signals a
+ * slot's eventfd when its time has come; KVM's irqfd makes an MSI of that, posted without an exit where the CPU can.
+ * The page is BAR 2 of an ivshmem-doorbell device, MSI-X vector N is slot N, and arming takes no exit.
  *
- * Layout: a header of four cache lines, then a slot of two lines per possible vCPU, at
- * EXITLESS_HEADER_SIZE + N * EXITLESS_SLOT_SIZE. Each line has one writer; the only exception is that the agent disarms
- * a slot, by compare-and-exchange, as it fires it. All of the page is writable by the guest: a host reads a field once,
- * validates it, and takes no size, stride, count or index from here. All fields are little-endian and naturally
- * aligned; every one is read and written whole, with one access. What is reserved is zero, and is not read.
+ * Layout: a header of four cache lines, then a slot of two lines per possible vCPU, at EXITLESS_HEADER_SIZE + N *
+ * EXITLESS_SLOT_SIZE. Each line has one writer; the only exception is that the agent disarms a slot, by compare-and-
+ * exchange, as it fires it. All of the page is writable by the guest: a host reads a field once, validates it, and
+ * takes no size, stride, count or index from here. All fields are little-endian and naturally aligned; every one is
+ * read and written whole, with one access. What is reserved is zero, and is not read.
  *
  * Times are in cycles of the guest's TSC, unless a field says otherwise.
  *
  * Arming (guest, on the slot's vCPU, interrupts off)
  *	armed_tsc := TSC; seq := seq + 1; expiry := deadline, a release store: x86 needs no fence for it.
- *	From 1.1: full barrier; if deadline < agent_wake_tsc, write header.doorbell to the device's doorbell register.
- *	The barrier is what makes parking safe: without it the load of agent_wake_tsc may come before the store of
- *	expiry is visible, the agent may park in between, and the timer is lost.
- *	A new arming replaces the one before; storing EXITLESS_DISARMED cancels. Any deadline may be armed, the past
- *too.
+ *	From 1.1: full barrier; if deadline < agent_wake_tsc, write header.doorbell to the device's doorbell
+ *	register.
+ *	The barrier is what makes parking safe: without it the load of agent_wake_tsc may come before the store
+ *	of expiry is visible, the agent may park in between, and the timer is lost.
+ *	A new arming replaces the one before; storing EXITLESS_DISARMED cancels. Any deadline may be armed, the
+ *	past too.
  *
  * Firing (agent)
- *	e := expiry, an acquire load. If e is EXITLESS_DISARMED or after the guest's time, nothing. Else last_expiry :=
- *e, last_fired := the guest's time, then compare-and-exchange expiry from e to EXITLESS_DISARMED; if it was still e,
- *	signal the eventfd. So no arming fires twice, and one that replaces e while it fires stays armed.
- *	A cancelled timer may still be signalled, if it was due: the guest takes an interrupt on a timer that is shut
- *	down for nothing.
+ *	e := expiry, an acquire load. If e is EXITLESS_DISARMED or after the guest's time, nothing. Else
+ *	last_expiry := e, last_fired := the guest's time, then compare-and-exchange expiry from e to
+ *	EXITLESS_DISARMED; if it was still e, signal the eventfd. So no arming fires twice, and one that
+ *	replaces e while it fires stays armed.
+ *	A cancelled timer may still be signalled, if it was due: the guest takes an interrupt on a timer that is
+ *	shut down for nothing.
  *
  * Interrupt (guest)
- *	A guest knows by itself whether an arming is outstanding: the page does not say. If none is, nothing. If one is
- *	and expiry is EXITLESS_DISARMED, the agent consumed it: run the clockevent's handler. If it is set and in
- *	the past, the guest disarms it and runs the handler itself (that is how a kick after a takeover loses nothing).
- *	Otherwise the signal is spurious, which is harmless. Then look at agent_state, generation and sync_wanted.
+ *	A guest knows by itself whether an arming is outstanding: the page does not say. If none is, nothing. If
+ *	one is and expiry is EXITLESS_DISARMED, the agent consumed it: run the clockevent's handler. If it is
+ *	set and in the past, the guest disarms it and runs the handler itself (that is how a kick after a
+ *	takeover loses nothing). Otherwise the signal is spurious, which is harmless. Then look at agent_state,
+ *	generation and sync_wanted.
  *
  * Parking (agent, from 1.1)
- *	A page with nothing due for a while need not be read. agent_wake_tsc := the time at which the agent will look
- *	again (EXITLESS_NEVER: only when rung), full barrier, then a last pass over slots and sync_seq: if a slot is due
- *	before that time, or a question is open, the agent takes agent_wake_tsc back to EXITLESS_AWAKE and goes on. It
- *	takes the doorbell's signals before that pass or after its sleep, not in between. It reads an unparked page all
- *	the time.
- *	Heartbeats go on while parked, and with each the agent looks at the guest's line of the header: one that cannot
- *	ring may have booted. A guest that has not declared 1.1 is never parked.
+ *	A page with nothing due for a while need not be read. agent_wake_tsc := the time at which the agent will
+ *	look again (EXITLESS_NEVER: only when rung), full barrier, then a last pass over slots and sync_seq: if
+ *	a slot is due before that time, or a question is open, the agent takes agent_wake_tsc back to
+ *	EXITLESS_AWAKE and goes on. It takes the doorbell's signals before that pass or after its sleep, not in
+ *	between. It reads an unparked page all the time.
+ *	Heartbeats go on while parked, and with each the agent looks at the guest's line of the header: one that
+ *	cannot ring may have booted. A guest that has not declared 1.1 is never parked.
  *
  * The clocks
- *	The agent sees the host's TSC and needs the guest's. The guest asks, often: sync_seq := s after reading its TSC
- *(g1); the agent, seeing a new sync_seq, stores sync_host_tsc and then sync_ack := s; the guest sees it and reads its
- *TSC again (g2). While the host's TSC was sync_host_tsc, the guest's was in [g1, g2]. From such samples the guest
- *derives
+ *	The agent sees the host's TSC and needs the guest's. The guest asks, often: sync_seq := s after reading
+ *	its TSC (g1); the agent, seeing a new sync_seq, stores sync_host_tsc and then sync_ack := s; the guest
+ *	sees it and reads its TSC again (g2). While the host's TSC was sync_host_tsc, the guest's was in [g1,
+ *	g2]. From such samples the guest derives
  *
  *		guest's TSC >= map_guest + (host's TSC - map_host) * map_mult / 2^32
  *
- *	with bounds on the safe side, so that the agent may be late by the samples' width but is never early, and
- *publishes it under map_seq (odd while it changes). While map_seq is 0 the page has no map and nothing fires. The agent
- *sets a new sync_wanted and signals all slots when it sees a slot armed in what the map says is the future: the clocks
- *have jumped against each other. A guest from 1.1 on rings the doorbell after its sync_seq too: full
- *	barrier, then if agent_wake_tsc is not EXITLESS_AWAKE.
- *	A guest whose TSC is about to jump (suspend), or has, sets map_seq to 0, then asks, and publishes a map only
- *	when it has the answer. The agent looks at map_seq between seeing a question and answering it: so nothing fires
- *	by the old map once the guest has the answer.
+ *	with bounds on the safe side, so that the agent may be late by the samples' width but is never early,
+ *	and publishes it under map_seq (odd while it changes). While map_seq is 0 the page has no map and
+ *	nothing fires. The agent sets a new sync_wanted and signals all slots when it sees a slot armed in what
+ *	the map says is the future: the clocks have jumped against each other. A guest from 1.1 on rings the
+ *	doorbell after its sync_seq too: full barrier, then if agent_wake_tsc is not EXITLESS_AWAKE.
+ *	A guest whose TSC is about to jump (suspend), or has, sets map_seq to 0, then asks, and publishes a map
+ *	only when it has the answer. The agent looks at map_seq between seeing a question and answering it: so
+ *	nothing fires by the old map once the guest has the answer.
  *
  * Death and takeover
- *	heartbeat grows at least every EXITLESS_BEAT_MS while an agent serves the page. When it has died, whoever
- *notices sets agent_state to EXITLESS_AGENT_DEAD and signals every slot: the guest goes back to its LAPIC. Who does so
- *	for an agent that may still run (it stands still) does it once more when that has surely ended, since its last
- *	stores may come after the mark; and only then may a new agent begin. A new agent
- *of the same page sets a new generation, agent_wake_tsc to EXITLESS_AWAKE, then EXITLESS_AGENT_RUNS, and signals every
- *slot before anything else: the guest fires what is overdue, makes a new map and may use its timer again. Nobody can
- *promise that a death is noticed (all of the host's processes may be stopped), so unless agent_flags has
- *EXITLESS_AGENT_SURE, one vCPU keeps its LAPIC timer and watches the heartbeat.
+ *	heartbeat grows at least every EXITLESS_BEAT_MS while an agent serves the page. When it has died,
+ *	whoever notices sets agent_state to EXITLESS_AGENT_DEAD and signals every slot: the guest goes back to
+ *	its LAPIC. Who does so for an agent that may still run (it stands still) does it once more when that has
+ *	surely ended, since its last stores may come after the mark; and only then may a new agent begin. A new
+ *	agent of the same page sets a new generation, agent_wake_tsc to EXITLESS_AWAKE, then
+ *	EXITLESS_AGENT_RUNS, and signals every slot before anything else: the guest fires what is overdue, makes
+ *	a new map and may use its timer again. Nobody can promise that a death is noticed (all of the host's
+ *	processes may be stopped), so unless agent_flags has EXITLESS_AGENT_SURE, one vCPU keeps its LAPIC timer
+ *	and watches the heartbeat.
  *
  * Compatibility
- *	A different version_major is refused. Minors only give meaning to what was reserved, and so zero: a 1.1 guest on
- *a 1.0 page reads agent_wake_tsc as EXITLESS_AWAKE and never rings; a 1.1 agent sees in guest_version that a 1.0 guest
- *	would not ring, and does not park its page.
+ *	A different version_major is refused. Minors only give meaning to what was reserved, and so zero: a 1.1
+ *	guest on a 1.0 page reads agent_wake_tsc as EXITLESS_AWAKE and never rings; a 1.1 agent sees in
+ *	guest_version that a 1.0 guest would not ring, and does not park its page.
  *	1.0  all but what follows.   1.1  doorbell, agent_wake_tsc.
  *
- * The races, one by one, and the argument for the ordering: docs/exitless-timer.md. A model of it all: tests/model/.
+ *	The races, one by one, and the argument for the ordering: docs/exitless-timer.md. A model of it all:
+ *	tests/model/.
  */
 #ifndef ISOLAT_EXITLESS_TIMER_H
 #define ISOLAT_EXITLESS_TIMER_H
