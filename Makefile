@@ -60,7 +60,7 @@ RDT_SRC     := $(filter-out $(PQOS_HELPER),$(wildcard pqos-integration/*.c))
 LIB_SRC     := $(MICROVM_SRC) $(CPUSETS_SRC) $(RDT_SRC) $(addprefix bench/microvm/,rdt_state.c rdt_emu_model.c rdt_emu_config.c) $(TOOLS_SRC) $(BENCH_SRC) $(GUEST_SRC)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
-PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen
+PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen $(B)/exitless-bench
 HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest $(B)/timer-bench-guest $(B)/isolat-pqos
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
@@ -91,6 +91,7 @@ $(B)/isolat-microvm: $(B)/obj/bench/microvm/main.o $(B)/libisolat.a
 $(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
 $(B)/idle-replay: $(B)/obj/bench/idle_replay_main.o $(B)/libisolat.a
 $(B)/idle-gen: $(B)/obj/bench/idle_gen_main.o $(B)/libisolat.a
+$(B)/exitless-bench: $(B)/obj/bench/exitless_bench_main.o $(B)/libisolat.a
 $(B)/idle-predictor-bench: $(B)/obj/bench/idle_predictor_main.o $(B)/libisolat.a
 $(B)/plan-bench: $(B)/obj/bench/plan_main.o $(B)/libisolat.a
 $(PROGRAMS) $(B)/idle-predictor-bench $(B)/plan-bench:
@@ -159,6 +160,9 @@ $(patsubst %,$(B)/tests/unit/test_transaction%,_kill _fail _random) $(B)/tests/u
 $(B)/tests/unit/test_step_rdt: $(addprefix $(B)/obj/tests/unit/fake_,engine.o tree.o)
 $(B)/tests/unit/test_vm_find $(B)/tests/unit/test_step_cgroup: $(B)/obj/tests/unit/fake_tree.o
 
+# VMs for the timer's scanner.
+$(patsubst %,$(B)/tests/unit/test_timer_scan%,_park _limits _race) $(B)/tests/unit/test_timer_scan: $(B)/obj/tests/unit/timer_fake.o
+
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)
 
@@ -211,7 +215,7 @@ bench-check: deps
 # are kept.
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE
-FUZZ_TARGETS := profile resctrl
+FUZZ_TARGETS := profile resctrl timer_page
 
 fuzz: deps
 	$(Q)command -v clang >/dev/null || { echo 'isolat: make fuzz needs clang: apt-get install clang' >&2; exit 3; }
@@ -222,6 +226,7 @@ fuzz: deps
 
 $(B)/fuzz/profile-fuzz: $(wildcard tools/profile*.c)
 $(B)/fuzz/resctrl-fuzz: $(RDT_SRC)
+$(B)/fuzz/timer_page-fuzz: $(addprefix tools/timer_,page.c scan.c scan_park.c scan_visit.c)
 $(B)/fuzz/%-fuzz: tests/fuzz/%.c $(wildcard include/isolat/*.h tools/*.h pqos-integration/*.h)
 	$(call say,CLANG,$@)mkdir -p $(@D) && \
 		clang $(FUZZ_FLAGS) -Iinclude -Itools -Ipqos-integration -o $@ $(filter %.c,$^) \

@@ -29,7 +29,10 @@ size_t timer_page_size(unsigned int nr_slots);
 int timer_page_make(struct timer_page *page, unsigned int nr_slots, unsigned int minor, uint32_t doorbell,
 		    uint64_t tsc_khz, struct isolat_error *err);
 
-/* Maps the page behind @memfd, which this process was given by the daemon; checks its size and its seals. */
+/*
+ * Maps the page behind @memfd, which this process was given by the daemon; checks its size and its seals. On success
+ * the page owns @memfd; on failure it stays the caller's.
+ */
 int timer_page_map(struct timer_page *page, int memfd, unsigned int nr_slots, struct isolat_error *err);
 void timer_page_close(struct timer_page *page);
 
@@ -38,8 +41,10 @@ static inline struct exitless_slot *timer_page_slot(const struct timer_page *pag
 	return (struct exitless_slot *)((char *)page->base + EXITLESS_HEADER_SIZE + (size_t)n * EXITLESS_SLOT_SIZE);
 }
 
-/* This host's TSC in kHz, as exactly as the kernel tells (perf's clock), else measured over 50 ms. Fails where the TSC
- * is not the host's clock source or not constant: ISOLAT_UNSUPPORTED. */
+/*
+ * This host's TSC in kHz, as exactly as the kernel tells (perf's clock), else measured over 50 ms. ISOLAT_UNSUPPORTED
+ * where the TSC is not the host's clock source: the kernel takes it only if it is constant and the same on all CPUs.
+ */
 int timer_host_tsc_khz(uint64_t *khz, struct isolat_error *err);
 
 #endif

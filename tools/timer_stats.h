@@ -20,14 +20,14 @@
 struct timer_slot_stats {
 	uint64_t armed;	   /* armings seen: seq as the slot last fired, or as it was last read for this */
 	uint64_t fired;	   /* signals sent for an expiry */
-	uint64_t late_max; /* ns, between the expiry and the signal by the page's map */
+	uint64_t late_max; /* ns by the page's map, from the expiry (or the arming, if that was later) to the fire */
 	uint64_t late_sum;
 	uint32_t late[TIMER_LATE_BINS];
 };
 
 struct timer_vm_stats {
-	uint64_t passes;    /* times that its slots were read */
-	uint64_t cycles;    /* host TSC cycles spent on this VM: reading, firing */
+	uint64_t passes;    /* times that its slots were read, as of the last beat */
+	uint64_t cycles;    /* host TSC cycles spent on this VM: its fires, and its part of all lines that were read */
 	uint64_t limited;   /* times that a due slot was left for later, or the VM not visited, because of its limits */
 	uint64_t parked;    /* times that its page was parked */
 	uint64_t rung;	    /* doorbells that came */

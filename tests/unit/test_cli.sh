@@ -287,12 +287,12 @@ test_command_agreement() # COMMAND
 test_other_commands()
 {
 	local isolat command why
-	for command in isolat-microvm rdt-state idle-replay idle-gen; do
+	for command in isolat-microvm rdt-state idle-replay idle-gen exitless-bench; do
 		isolat=$bin/$command
 		run --frob word --json
 		why=
 		[ "$code" = 2 ] || why="exit code $code, not 2; "
-		grep -q -- '--frob' "$scratch/err" || [[ $command =~ ^(rdt-state|idle-replay)$ ]] || why+="no line on stderr; "
+		grep -q -- '--frob' "$scratch/err" || [[ $command =~ ^(rdt-state|idle-replay|exitless-bench)$ ]] || why+="no line on stderr; "
 		grep -q '"object": "--frob"' "$scratch/out" || [[ $command =~ ^(isolat-microvm|idle-gen)$ ]] || why+="no JSON"
 		verdict "$command: unknown option" "$why"
 		shows "$command --help" "^Usage: $command" --help
@@ -422,6 +422,7 @@ test_command_agreement isolat-microvm
 test_command_agreement rdt-state
 test_command_agreement idle-replay
 test_command_agreement idle-gen
+test_command_agreement exitless-bench
 test_other_commands
 test_idle_gen
 test_completion

@@ -34,7 +34,7 @@ make_target()
 expected()
 {
 	local page
-	printf '755 usr/bin/%s\n' idle-gen idle-replay isolat isolat-microvm rdt-state
+	printf '755 usr/bin/%s\n' exitless-bench idle-gen idle-replay isolat isolat-microvm rdt-state
 	printf '755 usr/libexec/isolat/%s\n' isolat-init idle-bench-guest timer-bench-guest kvm_halt_poll.so rdt_emu.so isolat-pqos fetch-kernel.sh
 	for page in docs/*.[1-8]; do
 		echo "644 usr/share/man/man${page##*.}/${page##*/}"
@@ -60,7 +60,7 @@ test_files()
 test_programs()
 {
 	local program why
-	for program in idle-gen idle-replay isolat isolat-microvm rdt-state; do
+	for program in exitless-bench idle-gen idle-replay isolat isolat-microvm rdt-state; do
 		why=$("$root/destdir/usr/bin/$program" --version 2>&1)
 		verdict "$program --version" "$(grep -qx "$program [0-9.]*" <<<"$why" || echo "it says: $why")"
 	done

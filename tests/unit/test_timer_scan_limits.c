@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What a VM that means harm does to its neighbours, counted; under a clock that each look at it moves on. And eventfds
+ * that QEMU has filled.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "timer_fake.h"
+
+#define US   1000ULL
+#define MS   1000000ULL
+#define SAME ((uint64_t)1 << EXITLESS_MULT_SHIFT)
+#define HOST (1000000 * MS)
+
+#define NEIGHBOURS 3
+
+static struct timer_stats stats;
+static struct timer_scan *scan;
+static struct fake_vm bad, good[NEIGHBOURS];
+static uint64_t now, step;
+static unsigned int armed; /* of each neighbour */
+
+static uint64_t read_clock(void *arg)
+{
+	now += step;
+	return now;
+}
+
+static void add(unsigned int index, struct fake_vm *vm, unsigned int slots)
+{
+	struct isolat_error err;
+
+	fake_vm_make(vm, slots, 1);
+	fake_vm_map(vm, now, now, SAME);
+	fake_vm_run(vm, 1);
+	assert_int_equal(timer_scan_add(scan, index, &vm->page, vm->signals, vm->doorbell, 1, &err), 0);
+	for (unsigned int i = 0; i < slots; i++)
+		fake_signals(vm, i);
+}
+
+static int begin(void **state)
+{
+	struct isolat_error err;
+
+	memset(&stats, 0, sizeof(stats));
+	now = HOST;
+	step = 200;
+	armed = 0;
+	assert_int_equal(timer_scan_new(&scan, &timer_scan_defaults, 1000000, &stats, &err), 0);
+	timer_scan_set_clock(scan, read_clock, NULL);
+	for (unsigned int i = 0; i < NEIGHBOURS; i++)
+		add(i + 1, &good[i], 1);
+	add(0, &bad, EXITLESS_MAX_SLOTS);
+	return 0;
+}
+
+static int end(void **state)
+{
+	timer_scan_free(scan);
+	fake_vm_free(&bad);
+	for (unsigned int i = 0; i < NEIGHBOURS; i++)
+		fake_vm_free(&good[i]);
+	return 0;
+}
+
+/* Neighbours arm again as soon as they have fired; not so often that it would be too often. */
+static void arm_neighbours(void)
+{
+	now += 10 * US;
+	armed++;
+	for (unsigned int i = 0; i < NEIGHBOURS; i++)
+		fake_arm(&good[i], 0, now, now);
+}
+
+static void check_neighbours(void)
+{
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
+		assert_int_equal(fake_signals(&good[i], 0), 1);
+		assert_int_equal(stats.vms[i + 1].slots[0].fired, armed);
+		assert_int_equal(stats.vms[i + 1].limited, 0);
+		assert_int_equal(stats.vms[i + 1].refused, 0);
+	}
+}
+
+static uint64_t bad_fires(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++)
+		n += stats.vms[0].slots[i].fired;
+	return n;
+}
+
+/* Every pass fires all neighbours, whatever the other does; its own fires of one pass, and of a while, are bounded. */
+static void test_arms_in_the_past(void **state)
+{
+	uint64_t fires = 0, most = 0, slots_fired = 0;
+
+	while (now < HOST + 100 * MS) {
+		uint64_t before = fires;
+
+		for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++)
+			fake_slot(&bad, i)->expiry = 1;
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+		fires = bad_fires();
+		most = fires - before > most ? fires - before : most;
+	}
+	assert_int_equal(most, 32);
+	assert_in_range(fires, 1000, 1000 + 100 * 200 + 1);
+	assert_true(stats.vms[0].limited > 0);
+	/* And each of its own slots has its turn. */
+	for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++)
+		slots_fired += stats.vms[0].slots[i].fired > 0;
+	assert_int_equal(slots_fired, EXITLESS_MAX_SLOTS);
+}
+
+/* A VM whose fires take long has its share of the time, and a visit, not more. */
+static void test_slow_fires(void **state)
+{
+	uint64_t spent = 0;
+
+	/* Of 20 us each, of which its share lets it have 12,500 a second. */
+	step = 20 * US;
+	while (now < HOST + 1000 * MS) {
+		for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++)
+			fake_slot(&bad, i)->expiry = 1;
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+	}
+	spent = bad_fires() * step;
+	assert_in_range(spent, 200 * MS, 260 * MS);
+}
+
+/* Lines that take long to read: the VM that has so many of them is visited less. */
+static void test_rewrites_lines(void **state)
+{
+	unsigned int passes = 0;
+
+	/* A chunk takes 5 us in place of 0.1. */
+	step = 5 * US;
+	while (now < HOST + 200 * MS) {
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+		passes++;
+	}
+	assert_true(stats.vms[0].limited > 0);
+	assert_true(stats.vms[0].passes < passes / 2);
+	assert_true(stats.vms[1].passes > passes * 9 / 10);
+}
+
+/* Maps, questions, states: each visit answers one. */
+static void test_nonsense(void **state)
+{
+	uint64_t x = 88172645463325252;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		for (unsigned int j = 8; j < 32; j++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			((uint64_t *)bad.page.base)[j] = x >> (x & 63);
+		}
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+	}
+	assert_true(stats.vms[0].syncs <= 20000);
+	assert_true(stats.vms[0].refused > 0);
+	/* Asked for a new map once a second at most. */
+	assert_true(stats.vms[0].jumps <= (now - HOST) / (1000 * MS) + 1);
+}
+
+/* ---- Eventfds that QEMU has filled ---- */
+
+static void fill(int fd, bool block)
+{
+	const uint64_t most = UINT64_MAX - 1;
+
+	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+	if (block)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+static void test_full(void **state)
+{
+	fill(bad.signals[3], false);
+	fake_arm(&bad, 3, now, now);
+	fake_arm(&bad, 4, now, now);
+	arm_neighbours();
+	timer_scan_pass(scan);
+	check_neighbours();
+	assert_int_equal(stats.vms[0].blocked, 1);
+	assert_int_equal(stats.in_signal, 0);
+	assert_int_equal(fake_signals(&bad, 4), 1);
+	/* Left alone, with what it armed. */
+	fake_arm(&bad, 3, now, now);
+	for (int i = 0; i < 10; i++)
+		timer_scan_pass(scan);
+	assert_int_equal(stats.vms[0].blocked, 1);
+	assert_true(fake_slot(&bad, 3)->expiry != EXITLESS_DISARMED);
+	/* Looked at again after a while, and fired when there is room. */
+	now += 10 * MS;
+	timer_scan_pass(scan);
+	assert_int_equal(stats.vms[0].blocked, 2);
+	assert_int_equal(fake_signals(&bad, 3), UINT64_MAX - 1);
+	now += 10 * MS;
+	timer_scan_pass(scan);
+	assert_int_equal(fake_signals(&bad, 3), 1);
+	assert_true(fake_slot(&bad, 3)->expiry == EXITLESS_DISARMED);
+}
+
+static void on_signal(int signum)
+{
+}
+
+/* What the daemon does: sees that a signal takes its time, and interrupts it. */
+static void *interrupt(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (__atomic_load_n(&stats.in_signal, __ATOMIC_ACQUIRE) != 1)
+		nanosleep(&pause, NULL);
+	while (__atomic_load_n(&stats.in_signal, __ATOMIC_ACQUIRE)) {
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void test_blocks(void **state)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	pthread_t self = pthread_self(), thread;
+
+	sigaction(SIGUSR1, &action, NULL);
+	fill(bad.signals[3], true);
+	fake_arm(&bad, 3, now, now);
+	arm_neighbours();
+	alarm(20);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
+	timer_scan_pass(scan);
+	pthread_join(thread, NULL);
+	check_neighbours();
+	assert_int_equal(stats.vms[0].blocked, 1);
+	/* Neither a kick nor the next fire stops for it. */
+	now += 20 * MS;
+	fake_arm(&bad, 3, now, now);
+	timer_scan_pass(scan);
+	assert_int_equal(stats.vms[0].blocked, 2);
+	timer_scan_announce_death(scan);
+	assert_int_equal(bad.page.header->agent_state, EXITLESS_AGENT_DEAD);
+	assert_int_equal(fake_signals(&bad, 511), 1);
+	alarm(0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_arms_in_the_past), TEST(test_slow_fires), TEST(test_rewrites_lines),
+		TEST(test_nonsense),	     TEST(test_full),	    TEST(test_blocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
