@@ -34,8 +34,17 @@
 /* Groups that isolat makes begin so; all others are somebody else's and are never changed, but for the default one. */
 #define RDT_OWN_PREFIX "isolat-"
 
-/* Bytes of a group's name with its end. */
-#define RDT_GROUP_NAME 256
+/*
+ * Bytes of a group's name with its end; and of a monitor group's, which has counters of its own (an RMID) for some of a
+ * control group's threads. That is called by its folder below the root: CONTROL/mon_groups/MONITOR, of the default
+ * group mon_groups/MONITOR. A thread that is in one is in the control group too.
+ */
+#define RDT_GROUP_NAME	256
+#define RDT_GROUP_PATH	(2 * RDT_GROUP_NAME + 16)
+#define RDT_MONITOR_DIR "mon_groups"
+
+/* Bytes of an engine's name with its end. */
+#define RDT_ENGINE_NAME 16
 
 struct rdt_engine;
 
@@ -57,11 +66,15 @@ struct rdt_reading {
 
 struct rdt_engine_ops {
 	const char *name; /* "resctrl", "pqos-os", "pqos-msr" */
+	bool cpus_only;	  /* groups have CPUs and no threads */
 	void (*close)(struct rdt_engine *e);
 	int (*lock)(struct rdt_engine *e, bool exclusive, struct isolat_error *err);
 	void (*unlock)(struct rdt_engine *e);
 	int (*read_caps)(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_error *err);
 	int (*list)(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
+	/* NULL: there are no monitor groups. */
+	int (*list_monitors)(struct rdt_engine *e, const char *group, char ***names, size_t *n,
+			     struct isolat_error *err);
 	int (*make)(struct rdt_engine *e, const char *group, struct isolat_error *err);
 	int (*remove)(struct rdt_engine *e, const char *group, struct isolat_error *err);
 	int (*read_schemata)(struct rdt_engine *e, const char *group, struct rdt_schemata *s, struct isolat_error *err);
@@ -69,7 +82,7 @@ struct rdt_engine_ops {
 	int (*read_cpus)(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
 	int (*write_cpus)(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);
 	int (*read_tasks)(struct rdt_engine *e, const char *group, pid_t **tids, size_t *n, struct isolat_error *err);
-	int (*find_task)(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+	int (*find_task)(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err);
 	int (*move_task)(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
 	int (*read_monitors)(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
 			     struct isolat_error *err);
@@ -98,6 +111,12 @@ void rdt_engine_close(struct rdt_engine *e); /* also of NULL; unlocks */
 int rdt_engine_lock(struct rdt_engine *e, bool exclusive, struct isolat_error *err);
 void rdt_engine_unlock(struct rdt_engine *e);
 
+/*
+ * Whether groups have threads. Over MSRs they do not: there a class is a CPU's, and the functions below that are about
+ * threads fail with ISOLAT_UNSUPPORTED.
+ */
+bool rdt_engine_has_tasks(const struct rdt_engine *e);
+
 /* Whether the last call failed because its group or its thread is not there. */
 bool rdt_engine_is_gone(const struct rdt_engine *e);
 
@@ -108,10 +127,22 @@ int rdt_engine_read_caps(struct rdt_engine *e, struct rdt_caps *caps, struct iso
 int rdt_engine_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
 void rdt_engine_free_list(char **names, size_t n);
 
+/* The names, likewise, of the monitor groups that a control group has: MONITOR alone, as rdt_group_monitor() says. */
+int rdt_engine_list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n,
+			     struct isolat_error *err);
+
+/* MONITOR of a monitor group's name, NULL if @group is a control group's; and how long the name of CONTROL is. */
+const char *rdt_group_monitor(const char *group);
+size_t rdt_group_control(const char *group);
+
+/* The name of the monitor group that a control group has. */
+void rdt_group_name(char name[RDT_GROUP_PATH], const char *control, const char *monitor);
+
 /*
  * Makes the group @group; that it is there already is a failure. Its masks are what the engine gives a new group until
  * they are written. ISOLAT_NO_FIT when the CLOSIDs (or RMIDs) are used up. The name has to begin with RDT_OWN_PREFIX
- * and hold no '/', newline or control character: else ISOLAT_USAGE, before anything is tried.
+ * and hold no '/', newline or control character: else ISOLAT_USAGE, before anything is tried. A monitor group's both
+ * names have to.
  */
 int rdt_engine_make(struct rdt_engine *e, const char *group, struct isolat_error *err);
 
@@ -134,18 +165,29 @@ int rdt_engine_write_schemata(struct rdt_engine *e, const char *group, const cha
 int rdt_engine_read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
 int rdt_engine_write_cpus(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);
 
-/* The TIDs in a group, ascending; the caller frees (NULL if none). */
+/* The TIDs in a group, ascending, also those in its monitor groups; the caller frees (NULL if none). */
 int rdt_engine_read_tasks(struct rdt_engine *e, const char *group, pid_t **tids, size_t *n, struct isolat_error *err);
 
-/* The control group of one thread, "" for the default one; by proc/TID/cpu_resctrl_groups where the kernel has it. */
-int rdt_engine_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+/* The group of one thread, "" for the default one, the monitor group if it is in one; by proc/TID/cpu_resctrl_groups
+ * where the kernel has it. */
+int rdt_engine_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err);
 
-/* Moves a thread to @group, isolat's or the default one. One thread, not its process. */
+/*
+ * Moves a thread to @group, isolat's or the default one; if that is a control group, also out of the monitor group that
+ * it was in. A monitor group takes only threads of its control group. One thread, not its process.
+ */
 int rdt_engine_move_task(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
 
-/* What the group's counters read, per L3 domain ascending; NULL and 0 without monitoring. The caller frees. */
+/* What the group's counters read, for a control group with those of its monitor groups, per L3 domain ascending; NULL
+ * and 0 without monitoring. The caller frees. */
 int rdt_engine_read_monitors(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
 			     struct isolat_error *err);
+
+/*
+ * The engine that was killed while it was open, and has left on the host what the next one that is closed takes away;
+ * "" if there is nothing of the kind. One that is at work may be it.
+ */
+void rdt_engine_left(const struct rdt_engine_config *config, char name[RDT_ENGINE_NAME]);
 
 /* The engines' own ways in, for rdt_engine_open() and tests. */
 int rdt_resctrl_open(const struct rdt_engine_config *config, struct rdt_engine **e, struct isolat_error *err);

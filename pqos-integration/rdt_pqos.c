@@ -248,10 +248,23 @@ static int check_mount(const struct rdt_pqos *p, const struct rdt_caps *caps, st
 	return isolat_hint(err, "use the engine resctrl or pqos-os, or unmount it");
 }
 
-static int check_record(const struct rdt_pqos *p, struct isolat_error *err)
+/*
+ * One that was killed before it had named a class has left nothing that the other interface would trip over: over MSRs
+ * nothing at all, and of resctrl's folders none is left where it is not mounted, as pqos-msr asks.
+ */
+static bool is_left_over(const struct rdt_pqos *p)
+{
+	return pqos_record_is_empty(&p->record) && !flock(p->users, LOCK_EX | LOCK_NB);
+}
+
+static int check_record(struct rdt_pqos *p, struct isolat_error *err)
 {
 	if (!p->record.present || !strcmp(p->record.engine, p->engine.ops->name))
 		return 0;
+	if (is_left_over(p)) {
+		p->record = (struct pqos_record){ 0 };
+		return 0;
+	}
 	isolat_fail(err, ISOLAT_FAILED, "use libpqos", p->run, "the engine %s is in use", p->record.engine);
 	return isolat_hint(err, "undo with that one first");
 }
@@ -336,26 +349,33 @@ static int start_libpqos(struct rdt_pqos *p, const struct rdt_pqos_helper *helpe
 	return rc;
 }
 
-/* Over MSRs there are no folders: a class that has CPUs and no name is somebody else's. */
-static int check_cpus(struct rdt_pqos *p, struct isolat_error *err)
+int pqos_check_free(struct rdt_pqos *p, unsigned int cos, struct isolat_error *err)
 {
-	for (unsigned int cos = 1; p->msr && cos < p->classes; cos++) {
-		json_t *result;
-		char name[16];
-		size_t n;
+	json_t *result;
+	char name[16];
+	size_t n;
 
-		if (*p->record.name[cos])
-			continue;
-		snprintf(name, sizeof(name), "COS%u", cos);
-		if (pqos_ask(p, json_pack("{ss, si}", "op", "read cpus", "cos", (int)cos), name, &result, err))
+	if (!p->msr)
+		return 0;
+	snprintf(name, sizeof(name), "COS%u", cos);
+	if (pqos_ask(p, json_pack("{ss, si}", "op", "read cpus", "cos", (int)cos), name, &result, err))
+		return -1;
+	n = json_array_size(json_object_get(result, "cpus"));
+	json_decref(result);
+	if (!n)
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "use libpqos", name, "%zu CPUs are in this class, and not by isolat", n);
+	return isolat_hint(err, "if nobody needs it: pqos --iface=msr -R");
+}
+
+/* Where classes have names, isolat was here first: whoever came since must not keep it from looking and undoing. */
+static int check_host(struct rdt_pqos *p, struct isolat_error *err)
+{
+	if (!pqos_record_is_empty(&p->record))
+		return 0;
+	for (unsigned int cos = 1; cos < p->classes; cos++) {
+		if (pqos_check_free(p, cos, err))
 			return -1;
-		n = json_array_size(json_object_get(result, "cpus"));
-		json_decref(result);
-		if (!n)
-			continue;
-		isolat_fail(err, ISOLAT_FAILED, "use libpqos", name, "%zu CPUs are in this class, and not by isolat",
-			    n);
-		return isolat_hint(err, "if nobody needs it: pqos --iface=msr -R");
 	}
 	return 0;
 }
@@ -372,7 +392,7 @@ static int open_host(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, c
 	if (check_record(p, err))
 		return -1;
 	flock(p->users, LOCK_SH | LOCK_NB); /* under the lock nobody has it exclusively */
-	if (!claim(p, caps, err) && !start_libpqos(p, helper, caps, err) && !check_cpus(p, err)) {
+	if (!claim(p, caps, err) && !start_libpqos(p, helper, caps, err) && !check_host(p, err)) {
 		pqos_unlock(p);
 		return 0;
 	}
@@ -444,4 +464,18 @@ int rdt_pqos_open(const char *name, const struct rdt_engine_config *config, stru
 	if (pqos_client_find(program, err))
 		return -1;
 	return rdt_pqos_open_with(name, config, &helper, e, err);
+}
+
+void rdt_engine_left(const struct rdt_engine_config *config, char name[RDT_ENGINE_NAME])
+{
+	const char *root = config->root ? config->root : DEFAULT_ROOT;
+	struct pqos_record record;
+	struct isolat_error ignored;
+	char schemata[PATH_MAX];
+
+	*name = '\0';
+	snprintf(schemata, sizeof(schemata), "%s/schemata", root);
+	if (!pqos_record_read(config->run ? config->run : DEFAULT_RUN, &record, &ignored) && record.present &&
+	    !strcmp(record.engine, rdt_pqos_os_ops.name) && !access(schemata, F_OK))
+		snprintf(name, RDT_ENGINE_NAME, "%s", record.engine);
 }

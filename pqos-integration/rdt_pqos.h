@@ -80,6 +80,9 @@ int pqos_read_class(struct rdt_pqos *p, unsigned int cos, const char *group, str
 int pqos_lock(struct rdt_pqos *p, bool exclusive, struct isolat_error *err);
 void pqos_unlock(struct rdt_pqos *p);
 
+/* Over MSRs there are no folders: a class that has CPUs and no name is somebody else's, and @err says so. */
+int pqos_check_free(struct rdt_pqos *p, unsigned int cos, struct isolat_error *err);
+
 /* The engine's read_caps(). */
 int pqos_read_caps(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_error *err);
 

@@ -164,7 +164,7 @@ static int make_locked(struct rdt_pqos *p, const char *group, struct isolat_erro
 	if (cos >= p->classes)
 		return isolat_fail(err, ISOLAT_NO_FIT, "make group", group,
 				   "out of CLOSIDs: all of libpqos's %u classes are in use", p->classes);
-	if (clear_class(p, (int)cos, group, err))
+	if (pqos_check_free(p, cos, err) || clear_class(p, (int)cos, group, err))
 		return -1;
 	return name_class(p, (int)cos, group, err);
 }
@@ -321,7 +321,7 @@ static int read_tasks(struct rdt_engine *e, const char *group, pid_t **tids, siz
 	return 0;
 }
 
-static int find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err)
+static int find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
 {
 	struct rdt_pqos *p = (struct rdt_pqos *)e;
 	json_t *result;
@@ -335,9 +335,9 @@ static int find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME]
 		return bad_answer("cos", err);
 	/* A class without a name can hold what was forked while its group was removed. */
 	if (cos && !*p->record.name[cos])
-		snprintf(group, RDT_GROUP_NAME, "COS%d", (int)cos);
+		snprintf(group, RDT_GROUP_PATH, "COS%d", (int)cos);
 	else
-		snprintf(group, RDT_GROUP_NAME, "%s", p->record.name[cos]);
+		snprintf(group, RDT_GROUP_PATH, "%s", p->record.name[cos]);
 	return 0;
 }
 
@@ -372,14 +372,14 @@ static void unlock(struct rdt_engine *e)
 	pqos_unlock((struct rdt_pqos *)e);
 }
 
-#define OPERATIONS(NAME)                                                                                          \
-	{                                                                                                         \
-		.name = (NAME), .close = pqos_close, .lock = lock, .unlock = unlock, .read_caps = pqos_read_caps, \
-		.list = list_groups, .make = make_group, .remove = remove_group, .read_schemata = read_schemata,  \
-		.write_schemata = write_schemata, .read_cpus = read_cpus, .write_cpus = write_cpus,               \
-		.read_tasks = read_tasks, .find_task = find_task, .move_task = move_task,                         \
-		.read_monitors = read_monitors,                                                                   \
+#define OPERATIONS(NAME, CPUS_ONLY)                                                                                 \
+	{                                                                                                           \
+		.name = (NAME), .cpus_only = (CPUS_ONLY), .close = pqos_close, .lock = lock, .unlock = unlock,      \
+		.read_caps = pqos_read_caps, .list = list_groups, .make = make_group, .remove = remove_group,       \
+		.read_schemata = read_schemata, .write_schemata = write_schemata, .read_cpus = read_cpus,           \
+		.write_cpus = write_cpus, .read_tasks = read_tasks, .find_task = find_task, .move_task = move_task, \
+		.read_monitors = read_monitors,                                                                     \
 	}
 
-const struct rdt_engine_ops rdt_pqos_os_ops = OPERATIONS("pqos-os");
-const struct rdt_engine_ops rdt_pqos_msr_ops = OPERATIONS("pqos-msr");
+const struct rdt_engine_ops rdt_pqos_os_ops = OPERATIONS("pqos-os", false);
+const struct rdt_engine_ops rdt_pqos_msr_ops = OPERATIONS("pqos-msr", true);

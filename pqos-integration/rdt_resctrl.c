@@ -39,6 +39,7 @@ static const struct rdt_engine_ops resctrl_ops = {
 	.unlock = rdt_resctrl_unlock,
 	.read_caps = read_caps,
 	.list = rdt_resctrl_list,
+	.list_monitors = rdt_resctrl_list_monitors,
 	.make = rdt_resctrl_make,
 	.remove = rdt_resctrl_remove,
 	.read_schemata = rdt_resctrl_read_schemata,

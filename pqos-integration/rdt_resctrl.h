@@ -76,6 +76,8 @@ void rdt_resctrl_unlock(struct rdt_engine *e);
 
 /* rdt_resctrl_group.c */
 int rdt_resctrl_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
+int rdt_resctrl_list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n,
+			      struct isolat_error *err);
 int rdt_resctrl_make(struct rdt_engine *e, const char *group, struct isolat_error *err);
 int rdt_resctrl_remove(struct rdt_engine *e, const char *group, struct isolat_error *err);
 
@@ -88,7 +90,7 @@ int rdt_resctrl_write_schemata(struct rdt_engine *e, const char *group, const ch
 int rdt_resctrl_read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
 int rdt_resctrl_write_cpus(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);
 int rdt_resctrl_read_tasks(struct rdt_engine *e, const char *group, pid_t **tids, size_t *n, struct isolat_error *err);
-int rdt_resctrl_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+int rdt_resctrl_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err);
 int rdt_resctrl_move_task(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
 
 /* rdt_resctrl_monitor.c */

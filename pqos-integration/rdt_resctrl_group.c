@@ -12,7 +12,7 @@
 
 #include "rdt_caps_limits.h"
 
-static bool is_group(const struct rdt_resctrl *r, const struct dirent *entry)
+static bool is_group(DIR *dir, const struct dirent *entry)
 {
 	struct stat st;
 
@@ -20,7 +20,7 @@ static bool is_group(const struct rdt_resctrl *r, const struct dirent *entry)
 		return false;
 	if (entry->d_type != DT_UNKNOWN)
 		return entry->d_type == DT_DIR;
-	return !fstatat(r->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+	return !fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
 }
 
 static int by_name(const void *a, const void *b)
@@ -50,33 +50,35 @@ static int add_name(const char *name, char ***names, size_t *n)
 }
 
 /* Returns 0 or an errno; what is in @names is to be freed either way. */
-static int read_names(const struct rdt_resctrl *r, DIR *dir, char ***names, size_t *n)
+static int read_names(DIR *dir, char ***names, size_t *n)
 {
 	const struct dirent *entry;
 	int rc = 0;
 
 	for (errno = 0; !rc && (entry = readdir(dir)); errno = 0) {
-		if (is_group(r, entry))
+		if (is_group(dir, entry))
 			rc = add_name(entry->d_name, names, n);
 	}
 	return rc ? rc : errno;
 }
 
-int rdt_resctrl_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err)
+static DIR *open_folder(const struct rdt_resctrl *r, const char *path)
 {
-	struct rdt_resctrl *r = rdt_resctrl_of(e);
-	int fd = openat(r->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+	int fd = openat(r->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int code = errno;
 
-	*names = NULL;
-	*n = 0;
-	if (!dir) {
-		rdt_resctrl_fail(r, errno, "list groups", "", "", err);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	rc = read_names(r, dir, names, n);
+	if (!dir && fd >= 0)
+		close(fd);
+	errno = code;
+	return dir;
+}
+
+/* All groups in the folder, which is closed. Returns 0 or an errno. */
+static int take_names(DIR *dir, char ***names, size_t *n)
+{
+	int rc = read_names(dir, names, n);
+
 	closedir(dir);
 	if (!rc) {
 		if (*n)
@@ -86,7 +88,39 @@ int rdt_resctrl_list(struct rdt_engine *e, char ***names, size_t *n, struct isol
 	rdt_engine_free_list(*names, *n);
 	*names = NULL;
 	*n = 0;
-	return rdt_resctrl_fail(r, rc, "list groups", "", "", err);
+	return rc;
+}
+
+int rdt_resctrl_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err)
+{
+	struct rdt_resctrl *r = rdt_resctrl_of(e);
+	DIR *dir = open_folder(r, ".");
+	int rc;
+
+	*names = NULL;
+	*n = 0;
+	rc = dir ? take_names(dir, names, n) : errno;
+	return rc ? rdt_resctrl_fail(r, rc, "list groups", "", "", err) : 0;
+}
+
+int rdt_resctrl_list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n,
+			      struct isolat_error *err)
+{
+	struct rdt_resctrl *r = rdt_resctrl_of(e);
+	char path[RDT_RESCTRL_PATH];
+	DIR *dir;
+	int rc;
+
+	*names = NULL;
+	*n = 0;
+	rdt_resctrl_path(path, group, RDT_MONITOR_DIR);
+	dir = open_folder(r, path);
+	rc = dir ? take_names(dir, names, n) : errno;
+	if (!rc)
+		return 0;
+	rdt_resctrl_fail(r, rc, "list monitor groups", group, path, err);
+	/* Without monitoring no group has this folder. */
+	return rc == ENOENT && !r->base.gone ? 0 : -1;
 }
 
 /* ---- Making and removing ---- */

@@ -85,7 +85,7 @@ int rdt_resctrl_move_task(struct rdt_engine *e, const char *group, pid_t tid, st
 /* ---- Which group a thread is in ---- */
 
 /* By what the kernel says of the thread itself; false if it does not. */
-static bool ask_proc(const struct rdt_resctrl *r, pid_t tid, char group[RDT_GROUP_NAME])
+static bool ask_proc(const struct rdt_resctrl *r, pid_t tid, char group[RDT_GROUP_PATH])
 {
 	char path[PATH_MAX], *text;
 	size_t length;
@@ -94,7 +94,7 @@ static bool ask_proc(const struct rdt_resctrl *r, pid_t tid, char group[RDT_GROU
 	if (snprintf(path, sizeof(path), "%s/%d/cpu_resctrl_groups", r->proc, tid) >= (int)sizeof(path) ||
 	    rdt_resctrl_read_text(AT_FDCWD, path, &text, &length))
 		return false;
-	found = rdt_text_resctrl_group(text, length, group, RDT_GROUP_NAME);
+	found = rdt_text_resctrl_group(text, length, group);
 	free(text);
 	return found;
 }
@@ -130,8 +130,8 @@ static int in_group(struct rdt_engine *e, const char *group, pid_t tid, struct i
 	return found;
 }
 
-/* By looking through all groups. Returns 1, 0 or -1. */
-static int search_groups(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err)
+/* By looking through all control groups. Returns 1, 0 or -1. */
+static int search_groups(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
 {
 	char **names;
 	size_t n;
@@ -144,13 +144,32 @@ static int search_groups(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_N
 	for (size_t i = 0; !found && i < n; i++) {
 		found = in_group(e, names[i], tid, err);
 		if (found > 0)
-			snprintf(group, RDT_GROUP_NAME, "%s", names[i]);
+			snprintf(group, RDT_GROUP_PATH, "%s", names[i]);
 	}
 	rdt_engine_free_list(names, n);
 	return found;
 }
 
-int rdt_resctrl_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err)
+/* Then through the monitor groups of the one that it is in. 0 or -1. */
+static int search_monitors(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
+{
+	char name[RDT_GROUP_PATH], **names;
+	int found = 0;
+	size_t n;
+
+	if (rdt_resctrl_list_monitors(e, group, &names, &n, err))
+		return e->gone ? 0 : -1;
+	for (size_t i = 0; !found && i < n; i++) {
+		rdt_group_name(name, group, names[i]);
+		found = in_group(e, name, tid, err);
+	}
+	if (found > 0)
+		memcpy(group, name, sizeof(name));
+	rdt_engine_free_list(names, n);
+	return found < 0 ? -1 : 0;
+}
+
+int rdt_resctrl_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
 {
 	const struct rdt_resctrl *r = rdt_resctrl_of(e);
 	char object[32];
@@ -160,7 +179,7 @@ int rdt_resctrl_find_task(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_
 		return 0;
 	found = search_groups(e, tid, group, err);
 	if (found)
-		return found < 0 ? -1 : 0;
+		return found < 0 ? -1 : search_monitors(e, tid, group, err);
 	snprintf(object, sizeof(object), "TID %d", tid);
 	e->gone = !r->proc_knows_it || !in_proc(r, tid);
 	if (e->gone)

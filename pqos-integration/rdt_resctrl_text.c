@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,22 +114,34 @@ bool rdt_text_is_cpu_list(const char *text, size_t length)
 
 /* ---- cpu_resctrl_groups ---- */
 
-bool rdt_text_resctrl_group(const char *text, size_t length, char *group, size_t size)
+static bool is_folder(struct span name)
 {
-	struct span rest = { text, length }, line = cut(&rest, '\n');
+	return name.length < RDT_GROUP_NAME && !memchr(name.at, '/', name.length) &&
+	       !memchr(name.at, '\0', name.length);
+}
 
-	if (!begins(line, "res:") || !begins(rest, "mon:"))
+static struct span behind(struct span s, const char *prefix)
+{
+	return (struct span){ s.at + strlen(prefix), s.length - strlen(prefix) };
+}
+
+bool rdt_text_resctrl_group(const char *text, size_t length, char group[RDT_GROUP_PATH])
+{
+	struct span rest = { text, length }, control = cut(&rest, '\n'), monitor = cut(&rest, '\n');
+
+	if (!begins(control, "res:") || !begins(monitor, "mon:"))
 		return false;
-	line.at += strlen("res:");
-	line.length -= strlen("res:");
-	if (is(line, "/"))
-		line.length = 0;
-	else if (!line.length || memchr(line.at, '/', line.length) || memchr(line.at, '\0', line.length))
+	control = behind(control, "res:");
+	monitor = behind(monitor, "mon:");
+	if (is(control, "/"))
+		control.length = 0;
+	else if (!control.length)
 		return false;
-	if (line.length >= size)
+	if (!is_folder(control) || !is_folder(monitor))
 		return false;
-	memcpy(group, line.at, line.length);
-	group[line.length] = '\0';
+	snprintf(group, RDT_GROUP_PATH, "%.*s%s%s%.*s", (int)control.length, control.at,
+		 control.length && monitor.length ? "/" : "", monitor.length ? RDT_MONITOR_DIR "/" : "",
+		 (int)monitor.length, monitor.at);
 	return true;
 }
 

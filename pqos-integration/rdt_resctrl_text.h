@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "rdt_engine.h"
+
 /*
  * A tasks file: a TID a line. Threads of other PID namespaces are 0 to some kernels, and are left out. Returns how
  * many there are, ascending in *tids, which the caller frees (NULL if none); -EINVAL for what is no TID, *line then
@@ -22,10 +24,10 @@ ssize_t rdt_text_tasks(const char *text, size_t length, pid_t **tids, size_t *li
 bool rdt_text_is_cpu_list(const char *text, size_t length);
 
 /*
- * /proc/TID/cpu_resctrl_groups, "res:GROUP\nmon:GROUP\n": the control group, "" for the default one, which the kernel
- * calls "/". False if there is none: resctrl is not mounted, or this is something else.
+ * /proc/TID/cpu_resctrl_groups, "res:CONTROL\nmon:MONITOR\n": the group as rdt_engine.h calls it, "" for the default
+ * one, which the kernel calls "/". False if there is none: resctrl is not mounted, or this is something else.
  */
-bool rdt_text_resctrl_group(const char *text, size_t length, char *group, size_t size);
+bool rdt_text_resctrl_group(const char *text, size_t length, char group[RDT_GROUP_PATH]);
 
 /* A counter in mon_data. */
 enum rdt_text_count { RDT_TEXT_COUNT, RDT_TEXT_NO_COUNT /* "Unavailable" and the like */, RDT_TEXT_BAD };

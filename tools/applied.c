@@ -17,10 +17,11 @@
  * left in one needs the engine.
  */
 #define ENGINE_FILE TRANSACTION_FOLDER "/engine"
-#define ENGINE_NAME 32
+#define ENGINE_NAME RDT_ENGINE_NAME
 
 static const struct step_kind *const kinds[] = {
-	&step_group, &step_schemata, &step_cpus, &step_task, &step_cgroup, &step_cgroup_file, &step_cgroup_task, NULL,
+	&step_group,  &step_monitor,	 &step_schemata,    &step_cpus, &step_task,
+	&step_cgroup, &step_cgroup_file, &step_cgroup_task, NULL,
 };
 
 static void note_left(void *data, const char *kind, const char *object, const char *why)
@@ -134,6 +135,8 @@ static int choose_engine(const struct applied_options *options, enum applied_use
 	if (!*name) {
 		if (use == APPLIED_CHANGE)
 			snprintf(name, ENGINE_NAME, "%s", options->engine ? options->engine : "resctrl");
+		else if (use == APPLIED_TAKE_BACK)
+			rdt_engine_left(&(struct rdt_engine_config){ 0 }, name);
 		return 0;
 	}
 	if (!options->engine || means(options->engine, name))

@@ -6,6 +6,7 @@
 
 #include "plan_view.h"
 #include "report.h"
+#include "step_rdt.h"
 
 static const char *const match_names[] = {
 	[PROFILE_BY_NAME] = "name",
@@ -22,14 +23,33 @@ static json_t *match_to_json(const struct profile_match *match)
 	return json_pack("{s:s}", match_names[match->by], match->text);
 }
 
+/* A group's counters are those of its VM, unless it has several: then each has a monitor group. "": this one has none.
+ */
+static void name_monitor(const struct plan *plan, const struct plan_vm *vm, char name[RDT_GROUP_PATH])
+{
+	char monitor[RDT_GROUP_NAME];
+	unsigned int n = 0;
+
+	*name = '\0';
+	for (unsigned int i = 0; i < plan->n_vms; i++)
+		n += plan->vms[i].group == vm->group;
+	if (vm->group == PLAN_NONE || n < 2 || !plan->host->caps.monitoring)
+		return;
+	snprintf(monitor, sizeof(monitor), RDT_OWN_PREFIX "%s", plan_vm_profile(plan, vm)->name);
+	rdt_group_name(name, plan->groups[vm->group].name, monitor);
+}
+
 static json_t *vm_to_json(const struct plan *plan, const struct plan_vm *vm)
 {
 	const struct profile_vm *profile = plan_vm_profile(plan, vm);
-	char *cpus = plan_cpu_list(plan, &vm->cpus);
-	json_t *value =
-		cpus ? json_pack("{s:s, s:s, s:o, s:s, s:s}", "name", profile->name, "class",
+	char *cpus = plan_cpu_list(plan, &vm->cpus), monitor[RDT_GROUP_PATH];
+	json_t *value;
+
+	name_monitor(plan, vm, monitor);
+	value = cpus ? json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "name", profile->name, "class",
 				 plan_vm_class(plan, vm)->name, "match", match_to_json(&profile->match), "group",
-				 vm->group == PLAN_NONE ? "" : plan->groups[vm->group].name, "cpus", cpus)
+				 vm->group == PLAN_NONE ? "" : plan->groups[vm->group].name, "monitor", monitor, "cpus",
+				 cpus)
 		     : NULL;
 
 	free(cpus);
@@ -79,6 +99,8 @@ int applied_vms_from_json(const json_t *about, struct applied_vm **vms, size_t *
 		vm->name = json_string_value(json_object_get(item, "name"));
 		vm->group = json_string_value(json_object_get(item, "group"));
 		vm->cpus = json_string_value(json_object_get(item, "cpus"));
+		vm->monitor = json_string_value(json_object_get(item, "monitor"));
+		vm->monitor = vm->monitor ? vm->monitor : ""; /* of an isolat that made none */
 		if (vm->name && vm->group && vm->cpus && match_from_json(json_object_get(item, "match"), &vm->match))
 			continue;
 		free(*vms);
@@ -86,6 +108,22 @@ int applied_vms_from_json(const json_t *about, struct applied_vm **vms, size_t *
 		return isolat_fail(err, ISOLAT_FAILED, "read journal", "vms", "VM %zu is not as isolat writes it", i);
 	}
 	return 0;
+}
+
+bool applied_vm_has_monitor(const struct transaction *t, const struct applied_vm *vm)
+{
+	for (size_t i = 0; *vm->monitor && i < transaction_count(t); i++) {
+		struct transaction_entry entry = transaction_entry(t, i);
+
+		if (entry.kind == &step_monitor && !strcmp(entry.object, vm->monitor))
+			return !strcmp(entry.set, STEP_PRESENT);
+	}
+	return false;
+}
+
+const char *applied_vm_home(const struct transaction *t, const struct applied_vm *vm)
+{
+	return applied_vm_has_monitor(t, vm) ? vm->monitor : vm->group;
 }
 
 struct vm_search *applied_vms_find(const struct applied_vm *vms, size_t n, struct isolat_error *err)

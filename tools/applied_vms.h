@@ -9,20 +9,26 @@
 #include <jansson.h>
 
 #include "plan.h"
+#include "transaction.h"
 #include "vm_find.h"
 
 struct applied_vm {
 	const char *name;	    /* borrowed from the JSON */
 	const char *group;	    /* "" for the default one */
+	const char *monitor;	    /* the monitor group that it is to have; "" if it needs none */
 	const char *cpus;	    /* a list */
 	struct profile_match match; /* its text is borrowed */
 };
 
-/* An array of {"name", "class", "match", "group", "cpus"}; owned by the caller, NULL: no memory. */
+/* An array of {"name", "class", "match", "group", "monitor", "cpus"}; owned by the caller, NULL: no memory. */
 json_t *applied_vms_to_json(const struct plan *plan);
 
 /* Back. Fails with ISOLAT_FAILED on what applied_vms_to_json() does not write. @vms is for the caller to free(). */
 int applied_vms_from_json(const json_t *about, struct applied_vm **vms, size_t *n, struct isolat_error *err);
+
+/* Whether it has got its monitor group: there may have been no RMID. And the group that its threads are in so. */
+bool applied_vm_has_monitor(const struct transaction *t, const struct applied_vm *vm);
+const char *applied_vm_home(const struct transaction *t, const struct applied_vm *vm);
 
 /* Looks for the threads of all. The caller frees with applied_vms_found_free(). NULL with @err filled. */
 struct vm_search *applied_vms_find(const struct applied_vm *vms, size_t n, struct isolat_error *err);

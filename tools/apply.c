@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "applied.h"
+#include "apply_cpus.h"
 #include "apply_report.h"
 #include "apply_steps.h"
 #include "plan.h"
@@ -127,13 +128,52 @@ static int see_all_run(const struct job *j, const struct vm_search *found)
 	return 0;
 }
 
+/* Fails where a VM cannot be brought into its group without doing harm to another. */
+static int see_members(struct job *j, const struct vm_search *found)
+{
+	if (rdt_engine_has_tasks(j->applied.engine))
+		return apply_steps_see_foreign(j->vms, found, j->n_vms, &j->applied.host, j->err);
+	return apply_cpus_check(&j->plan, j->err);
+}
+
+/* What is in a group: the VMs' threads, or, on an engine that knows none, their CPUs. */
+static int add_members(struct job *j, const struct vm_search *found, struct apply_steps *steps)
+{
+	if (rdt_engine_has_tasks(j->applied.engine))
+		return apply_steps_add_vms(j->vms, found, j->n_vms, steps, j->err);
+	return apply_cpus_add(&j->plan, steps, j->err);
+}
+
+static int make_steps(struct job *j, const struct vm_search *found, struct apply_steps *steps)
+{
+	if (apply_steps_make(&j->plan, &j->applied.host, steps, j->err))
+		return -1;
+	if (!j->request->no_cpusets &&
+	    apply_steps_add_cpusets(&j->plan, j->vms, found, &j->applied.host, steps, j->err))
+		return -1;
+	return add_members(j, found, steps);
+}
+
+/* Once: afterwards the record is not what stands any more. */
+static int give_up_cpus(struct job *j, const struct apply_steps *steps)
+{
+	struct apply_steps first = { 0 };
+	size_t written = 0;
+	int rc = 0;
+
+	if (j->found || rdt_engine_has_tasks(j->applied.engine))
+		return 0;
+	rc = apply_cpus_give_up(steps, j->applied.t, &first, j->err) ||
+	     (first.n && transaction_run(j->applied.t, first.step, first.n, &written, j->err));
+	j->written += written;
+	apply_steps_free(&first);
+	return rc ? -1 : 0;
+}
+
 static int run_steps(struct job *j, const struct vm_search *found, size_t *written)
 {
 	struct apply_steps steps = { 0 };
-	int rc = apply_steps_make(&j->plan, &j->applied.host, &steps, j->err) ||
-		 (!j->request->no_cpusets &&
-		  apply_steps_add_cpusets(&j->plan, j->vms, found, &j->applied.host, &steps, j->err)) ||
-		 apply_steps_add_vms(j->vms, found, j->n_vms, &steps, j->err) ||
+	int rc = make_steps(j, found, &steps) || give_up_cpus(j, &steps) ||
 		 transaction_run(j->applied.t, steps.step, steps.n, written, j->err);
 
 	apply_steps_free(&steps);
@@ -170,9 +210,7 @@ static int pass(struct job *j)
 		return -1;
 	news = has_news(j->found, found, j->n_vms);
 	if (news)
-		rc = see_all_run(j, found) ||
-		     apply_steps_see_foreign(j->vms, found, j->n_vms, &j->applied.host, j->err) ||
-		     run_steps(j, found, &written);
+		rc = see_all_run(j, found) || see_members(j, found) || run_steps(j, found, &written);
 	j->written += written;
 	applied_vms_found_free(j->found, j->n_vms);
 	j->found = found;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "apply_cpus.h"
 #include "report.h"
 #include "step_rdt.h"
 
@@ -36,6 +37,37 @@ static void print_rounding(const struct transaction_entry *entry)
 	}
 }
 
+static bool gives_to_cpus(const struct apply_result *r)
+{
+	return r->plan->n_groups && !rdt_engine_has_tasks(r->applied->engine);
+}
+
+/* VMs that share a group, and found no RMID for counters of their own: an array of sentences. */
+static json_t *without_monitors(const struct apply_result *r)
+{
+	json_t *notes = json_array();
+
+	for (size_t i = 0; i < transaction_count(r->applied->t); i++) {
+		struct transaction_entry entry = transaction_entry(r->applied->t, i);
+
+		if (entry.kind == &step_monitor && strcmp(entry.set, STEP_PRESENT) != 0)
+			json_array_append_new(notes, json_sprintf("no RMID was free for %s: what its VM occupies and "
+								  "moves is unavailable",
+								  entry.object));
+	}
+	return notes;
+}
+
+static void print_without_monitors(const struct apply_result *r)
+{
+	json_t *notes = without_monitors(r), *item;
+	size_t i;
+
+	json_array_foreach (notes, i, item)
+		printf("note: %s\n", json_string_value(item));
+	json_decref(notes);
+}
+
 static int show_text(const struct apply_result *r)
 {
 	const struct plan *plan = r->plan;
@@ -50,6 +82,9 @@ static int show_text(const struct apply_result *r)
 		       r->threads, r->threads == 1 ? "" : "s", r->written);
 	for (unsigned int i = 0; i < plan->n_notes; i++)
 		printf("note: %s\n", plan->notes[i]);
+	if (gives_to_cpus(r))
+		printf("note: %s\n", apply_cpus_note);
+	print_without_monitors(r);
 	for (size_t i = 0; i < transaction_count(r->applied->t); i++) {
 		struct transaction_entry entry = transaction_entry(r->applied->t, i);
 
@@ -74,12 +109,14 @@ static json_t *groups_to_json(const struct apply_result *r)
 	return groups;
 }
 
-static json_t *notes_to_json(const struct plan *plan)
+static json_t *notes_to_json(const struct apply_result *r)
 {
-	json_t *notes = json_array();
+	json_t *notes = without_monitors(r);
 
-	for (unsigned int i = 0; i < plan->n_notes; i++)
-		json_array_append_new(notes, report_string(plan->notes[i]));
+	for (unsigned int i = 0; i < r->plan->n_notes; i++)
+		json_array_append_new(notes, report_string(r->plan->notes[i]));
+	if (gives_to_cpus(r))
+		json_array_append_new(notes, json_string(apply_cpus_note));
 	return notes;
 }
 
@@ -91,5 +128,5 @@ int apply_report(const struct apply_result *r, bool json)
 				     true, "recovered", r->applied->recovered, "written", (json_int_t)r->written,
 				     "threads", (json_int_t)r->threads, "engine", json_object_get(r->about, "engine"),
 				     "vms", json_object_get(r->about, "vms"), "groups", groups_to_json(r), "left",
-				     r->applied->left, "notes", notes_to_json(r->plan)));
+				     r->applied->left, "notes", notes_to_json(r)));
 }

@@ -239,14 +239,26 @@ static int add_thread(const char *group, const struct vm_thread *thread, struct 
 	return apply_steps_add(steps, &step_task, object, group, err);
 }
 
+static int add_monitors(const struct applied_vm *vms, size_t n, struct apply_steps *steps, struct isolat_error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (*vms[i].monitor && apply_steps_add(steps, &step_monitor, vms[i].monitor, STEP_PRESENT, err))
+			return -1;
+	return 0;
+}
+
 int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n,
 			struct apply_steps *steps, struct isolat_error *err)
 {
+	if (add_monitors(vms, n, steps, err))
+		return -1;
 	for (size_t i = 0; i < n; i++) {
+		const char *home = *vms[i].monitor ? vms[i].monitor : vms[i].group;
+
 		if (!*vms[i].group)
 			continue;
 		for (size_t t = 0; t < found[i].threads.n; t++)
-			if (add_thread(vms[i].group, &found[i].threads.thread[t], steps, err))
+			if (add_thread(home, &found[i].threads.thread[t], steps, err))
 				return -1;
 	}
 	return 0;

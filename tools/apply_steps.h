@@ -31,7 +31,8 @@ int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search
 			    struct step_host *host, struct isolat_error *err);
 
 /*
- * Adds a step for each thread of @found[i], VM @vms[i], to its group, if it has one; and for a VM that is matched by
+ * Adds a step for each monitor group that a VM is to have, and for each thread of @found[i], VM @vms[i], to that or to
+ * its group, if it has one; and for a VM that is matched by
  * pid the steps that put the process into a cgroup with the VM's CPUs and nodes, with @cpusets.
  */
 int apply_steps_add_vms(const struct applied_vm *vms, const struct vm_search *found, size_t n,

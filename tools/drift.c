@@ -62,7 +62,9 @@ static void see_entry(void *data, const struct transaction_entry *entry, const c
 
 	if (is_kind(entry, &step_task) || (!now && is_kind(entry, &step_cgroup_task)))
 		return; /* threads come and go: see_vm() looks at those that there are */
-	if (is_kind(entry, &step_group)) {
+	if (is_kind(entry, &step_monitor) && !strcmp(entry->set, STEP_PRESENT)) {
+		add(d, kind, entry->object, entry->set, now, "the monitor group is gone");
+	} else if (is_kind(entry, &step_group)) {
 		add(d, kind, entry->object, entry->set, now, "the group is gone");
 	} else if (!now) {
 		add(d, kind, shown(entry->object), entry->set, now, "it is gone");
@@ -109,8 +111,9 @@ static void see_cpus(struct drift *d, const struct applied_vm *vm, const char *o
 
 /* ---- VMs ---- */
 
-static int see_thread(struct drift *d, struct applied *a, const struct applied_vm *vm, const struct vm_thread *thread,
-		      struct isolat_error *err)
+/* @home is the group that it should be in. */
+static int see_thread(struct drift *d, struct applied *a, const struct applied_vm *vm, const char *home,
+		      const struct vm_thread *thread, struct isolat_error *err)
 {
 	char object[64], *now;
 
@@ -118,9 +121,9 @@ static int see_thread(struct drift *d, struct applied *a, const struct applied_v
 	if (step_task.read(&a->host, object, &now, err))
 		return -1;
 	d->checked++;
-	if (now && strcmp(now, vm->group) != 0)
-		add(d, "thread", object, vm->group, now, "thread %d (%s) of VM %s is in %s, not in %s",
-		    (int)thread->tid, thread->name, vm->name, shown(now), shown(vm->group));
+	if (now && strcmp(now, home) != 0)
+		add(d, "thread", object, home, now, "thread %d (%s) of VM %s is in %s, not in %s", (int)thread->tid,
+		    thread->name, vm->name, shown(now), shown(home));
 	free(now);
 	return 0;
 }
@@ -128,15 +131,17 @@ static int see_thread(struct drift *d, struct applied *a, const struct applied_v
 static int see_vm(struct drift *d, struct applied *a, const struct applied_vm *vm, const struct vm_search *found,
 		  struct isolat_error *err)
 {
+	const char *home = applied_vm_home(a->t, vm);
+
 	d->checked++;
 	if (!found->found) {
 		add(d, "vm", vm->name, "running", NULL, "%s", found->err.reason);
 		return 0;
 	}
-	if (!*vm->group)
-		return 0;
+	if (!*vm->group || !rdt_engine_has_tasks(a->engine))
+		return 0; /* a group that has CPUs is compared as all objects are */
 	for (size_t i = 0; i < found->threads.n; i++)
-		if (see_thread(d, a, vm, &found->threads.thread[i], err))
+		if (see_thread(d, a, vm, home, &found->threads.thread[i], err))
 			return -1;
 	return 0;
 }

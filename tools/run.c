@@ -199,7 +199,12 @@ static int make_steps(const struct run_plan *plan, pid_t pid, struct applied *a,
 		apply_steps_drop(steps, &step_schemata, ""); /* it shares with the default group */
 	if (add_cgroup(plan, pid, object, a, steps, err))
 		return -1;
-	return *plan->group ? apply_steps_add(steps, &step_task, object, plan->group, err) : 0;
+	if (!*plan->group)
+		return 0;
+	if (rdt_engine_has_tasks(a->engine))
+		return apply_steps_add(steps, &step_task, object, plan->group, err);
+	/* A group that it joins has its CPUs already. */
+	return plan->joins ? 0 : apply_steps_add(steps, &step_cpus, plan->group, plan->cpus, err);
 }
 
 static int make_place(const struct run_plan *plan, pid_t pid, struct applied *a, struct isolat_error *err)

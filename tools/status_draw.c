@@ -46,13 +46,13 @@ static void add_group(struct report_table *table, const json_t *group)
 	report_table_cell(table, "%s", requested);
 	report_table_cell(table, "%s", !strcmp(requested, now) ? "as asked" : now);
 	if (json_is_null(json_object_get(group, "threads")))
-		report_table_cell(table, "-");
+		report_table_cell(table, "%s", text(group, "cpus") ? text(group, "cpus") : "-");
 	else
 		report_table_cell(table, "%" JSON_INTEGER_FORMAT,
 				  json_integer_value(json_object_get(group, "threads")));
 }
 
-static void print_groups(const json_t *groups, FILE *out, size_t width)
+static void print_groups(const json_t *groups, bool by_cpu, FILE *out, size_t width)
 {
 	struct report_table table = REPORT_TABLE(4);
 	const json_t *group;
@@ -62,7 +62,7 @@ static void print_groups(const json_t *groups, FILE *out, size_t width)
 	report_table_cell(&table, "group");
 	report_table_cell(&table, "requested");
 	report_table_cell(&table, "programmed");
-	report_table_cell(&table, "threads");
+	report_table_cell(&table, by_cpu ? "CPUs" : "threads");
 	json_array_foreach ((json_t *)groups, i, group)
 		add_group(&table, group);
 	report_table_print(&table, out, INDENT, width);
@@ -80,39 +80,56 @@ static void add_bytes(struct report_table *table, const json_t *domain, const ch
 }
 
 /* With rates, those; else what was moved since the counters' start. */
-static void add_domain(struct report_table *table, const json_t *group, const json_t *domain, bool rates)
+static void add_domain(struct report_table *table, const json_t *item, const json_t *domain, bool rates)
 {
-	report_table_cell(table, "%s", group_name(group));
+	report_table_cell(table, "%s", group_name(item));
 	report_table_cell(table, "L3 %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(domain, "domain")));
 	add_bytes(table, domain, "occupancy_bytes", "");
 	add_bytes(table, domain, rates ? "mbm_total_bytes_per_s" : "mbm_total_bytes", rates ? "/s" : "");
 	add_bytes(table, domain, rates ? "mbm_local_bytes_per_s" : "mbm_local_bytes", rates ? "/s" : "");
 }
 
-static bool has_rates(const json_t *groups)
+static bool has_rates(const json_t *items)
 {
-	const json_t *first = json_array_get(json_object_get(json_array_get(groups, 0), "domains"), 0);
+	const json_t *item;
+	size_t i;
 
-	return json_object_get(first, "mbm_total_bytes_per_s");
+	json_array_foreach ((json_t *)items, i, item)
+		if (json_object_get(json_array_get(json_object_get(item, "domains"), 0), "mbm_total_bytes_per_s"))
+			return true;
+	return false;
 }
 
-static void print_measured(const json_t *groups, FILE *out, size_t width)
+static void print_reasons(const json_t *items, FILE *out)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach ((json_t *)items, i, item)
+		if (text(item, "unavailable"))
+			fprintf(out, "%*sVM %s: unavailable: %s\n", INDENT, "", text(item, "name"),
+				text(item, "unavailable"));
+}
+
+/* Of groups, or of VMs. */
+static void print_measured(const char *what, const json_t *items, FILE *out, size_t width)
 {
 	struct report_table table = REPORT_TABLE(5);
-	bool rates = has_rates(groups);
-	const json_t *group, *domain;
+	bool rates = has_rates(items);
+	const json_t *item, *domain;
 	size_t i, d;
 
 	table.header = true;
-	report_table_cell(&table, "group");
+	report_table_cell(&table, "%s", what);
 	report_table_cell(&table, "domain");
 	report_table_cell(&table, "occupied");
 	report_table_cell(&table, rates ? "bandwidth" : "moved");
 	report_table_cell(&table, rates ? "local bandwidth" : "moved locally");
-	json_array_foreach ((json_t *)groups, i, group)
-		json_array_foreach (json_object_get(group, "domains"), d, domain)
-			add_domain(&table, group, domain, rates);
+	json_array_foreach ((json_t *)items, i, item)
+		json_array_foreach (json_object_get(item, "domains"), d, domain)
+			add_domain(&table, item, domain, rates);
 	report_table_print(&table, out, INDENT, width);
+	print_reasons(items, out);
 }
 
 static void add_vm(struct report_table *table, const json_t *vm)
@@ -126,6 +143,8 @@ static void add_vm(struct report_table *table, const json_t *vm)
 	report_table_cell(table, "%s", text(vm, "cpus"));
 	if (!json_is_true(json_object_get(vm, "running")))
 		report_table_cell(table, "not running");
+	else if (json_is_null(json_object_get(vm, "in_group")))
+		report_table_cell(table, "by its CPUs");
 	else if (home == threads)
 		report_table_cell(table, "all %" JSON_INTEGER_FORMAT, threads);
 	else
@@ -150,7 +169,8 @@ static void print_vms(const json_t *vms, FILE *out, size_t width)
 
 void status_draw(const json_t *status, FILE *out, size_t width)
 {
-	const json_t *groups = json_object_get(status, "groups");
+	const json_t *groups = json_object_get(status, "groups"), *vms = json_object_get(status, "vms");
+	bool by_cpu = text(status, "associates") && !strcmp(text(status, "associates"), "cpus");
 
 	if (!json_is_true(json_object_get(status, "applied"))) {
 		fputs("nothing is applied\n", out);
@@ -159,9 +179,11 @@ void status_draw(const json_t *status, FILE *out, size_t width)
 	if (!width)
 		width = PLAIN_WIDTH;
 	fprintf(out, "%s, by %s\n\n", text(status, "profile"), text(status, "engine"));
-	print_vms(json_object_get(status, "vms"), out, width);
+	print_vms(vms, out, width);
 	fputc('\n', out);
-	print_groups(groups, out, width);
+	print_groups(groups, by_cpu, out, width);
 	fputc('\n', out);
-	print_measured(groups, out, width);
+	print_measured("group", groups, out, width);
+	fputc('\n', out);
+	print_measured("VM", vms, out, width);
 }

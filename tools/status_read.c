@@ -88,29 +88,40 @@ static int read_domains(struct applied *a, const char *group, json_t **domains, 
 
 /* ---- Groups ---- */
 
+/* *threads: how many, or null where groups have none. */
+static int read_members(struct applied *a, const char *group, json_t **threads, char **cpus, struct isolat_error *err)
+{
+	pid_t *tids = NULL;
+	size_t n;
+
+	if (rdt_engine_has_tasks(a->engine) && rdt_engine_read_tasks(a->engine, group, &tids, &n, err))
+		return -1;
+	*threads = rdt_engine_has_tasks(a->engine) ? json_integer((json_int_t)n) : json_null();
+	free(tids);
+	return rdt_engine_read_cpus(a->engine, group, cpus, err);
+}
+
 /* What somebody removed has no value: the keys are null then. */
 static int read_group(struct applied *a, const struct transaction_entry *entry, json_t **group,
 		      struct isolat_error *err)
 {
-	json_t *domains = NULL;
-	pid_t *tids = NULL;
-	size_t n = 0;
-	char *programmed;
+	json_t *domains = NULL, *threads = NULL;
+	char *programmed, *cpus = NULL;
 
 	if (step_schemata.read(&a->host, entry->object, &programmed, err))
 		return -1;
-	if (programmed && (rdt_engine_read_tasks(a->engine, entry->object, &tids, &n, err) ||
-			   read_domains(a, entry->object, &domains, err))) {
+	if (programmed &&
+	    (read_members(a, entry->object, &threads, &cpus, err) || read_domains(a, entry->object, &domains, err))) {
+		json_decref(threads);
 		free(programmed);
-		free(tids);
+		free(cpus);
 		return -1;
 	}
-	*group = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o}", "name", entry->object, "requested", entry->to, "set",
-			   entry->set, "programmed", programmed, "threads",
-			   programmed ? json_integer((json_int_t)n) : json_null(), "domains",
-			   domains ? domains : json_array());
+	*group = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:s?, s:o}", "name", entry->object, "requested", entry->to,
+			   "set", entry->set, "programmed", programmed, "threads", threads ? threads : json_null(),
+			   "cpus", cpus, "domains", domains ? domains : json_array());
 	free(programmed);
-	free(tids);
+	free(cpus);
 	return 0;
 }
 
@@ -131,42 +142,111 @@ static int read_groups(struct applied *a, json_t *groups, struct isolat_error *e
 
 /* ---- VMs ---- */
 
-static int count_at_home(struct applied *a, const struct applied_vm *vm, const struct vm_threads *threads, size_t *n,
+struct vms {
+	struct applied_vm *vm;
+	struct vm_search *found;
+	size_t n;
+};
+
+static bool has_group_alone(const struct vms *vms, const struct applied_vm *vm)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vms->n; i++)
+		n += !strcmp(vms->vm[i].group, vm->group);
+	return *vm->group && n == 1;
+}
+
+/* The group whose counters are the VM's, or NULL with the reason why it has none. */
+static const char *counters_of(struct applied *a, const struct vms *vms, const struct applied_vm *vm, const char **why)
+{
+	if (has_group_alone(vms, vm))
+		return vm->group;
+	if (applied_vm_has_monitor(a->t, vm))
+		return vm->monitor;
+	if (!*vm->group)
+		*why = "it is in the default group, with all that is not a VM's";
+	else if (*vm->monitor)
+		*why = "no RMID was free for it when the profile was applied";
+	else
+		*why = "it shares its group, and there were no monitor groups to be had";
+	return NULL;
+}
+
+/* *why is NULL where there are figures. A monitor group that somebody has removed is no failure. */
+static int read_counters(struct applied *a, const struct vms *vms, const struct applied_vm *vm, json_t **domains,
+			 const char **why, struct isolat_error *err)
+{
+	const char *group;
+
+	*why = NULL;
+	*domains = NULL;
+	group = counters_of(a, vms, vm, why);
+	if (!group)
+		return 0;
+	if (read_domains(a, group, domains, err)) {
+		*why = "its group is gone";
+		return rdt_engine_is_gone(a->engine) ? 0 : -1;
+	}
+	if (!json_array_size(*domains))
+		*why = strcmp(applied_engine(a), "resctrl") ? "the engine does not monitor: resctrl does"
+							    : "this host has no cache monitoring";
+	return 0;
+}
+
+/* *n: null where groups have no threads. */
+static int count_at_home(struct applied *a, const struct applied_vm *vm, const struct vm_threads *threads, json_t **n,
 			 struct isolat_error *err)
 {
-	*n = 0;
-	for (size_t i = 0; i < threads->n; i++) {
+	const char *home = applied_vm_home(a->t, vm);
+	json_int_t at_home = 0;
+
+	for (size_t i = 0; rdt_engine_has_tasks(a->engine) && i < threads->n; i++) {
 		char object[64], *now;
 
 		snprintf(object, sizeof(object), "%d@%llu", (int)threads->thread[i].tid, threads->thread[i].start);
 		if (step_task.read(&a->host, object, &now, err))
 			return -1;
-		*n += now && !strcmp(now, vm->group);
+		at_home += now && !strcmp(now, home);
 		free(now);
 	}
+	*n = rdt_engine_has_tasks(a->engine) ? json_integer(at_home) : json_null();
+	return 0;
+}
+
+static int read_vm(struct applied *a, const struct vms *vms, size_t i, json_t *array, struct isolat_error *err)
+{
+	const struct applied_vm *vm = &vms->vm[i];
+	const struct vm_search *found = &vms->found[i];
+	json_t *domains, *home;
+	const char *why;
+
+	if (count_at_home(a, vm, &found->threads, &home, err))
+		return -1;
+	if (read_counters(a, vms, vm, &domains, &why, err)) {
+		json_decref(home);
+		return -1;
+	}
+	json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:b, s:I, s:o, s:s?, s:o}", "name", vm->name, "group",
+					       vm->group, "cpus", vm->cpus, "running", found->found, "threads",
+					       (json_int_t)found->threads.n, "in_group", home, "unavailable", why,
+					       "domains", domains ? domains : json_array()));
 	return 0;
 }
 
 static int read_vms(struct applied *a, json_t *array, struct isolat_error *err)
 {
-	struct applied_vm *vms;
-	struct vm_search *found;
-	size_t n, home = 0;
+	struct vms vms;
 	int rc;
 
-	if (applied_vms_from_json(transaction_about(a->t), &vms, &n, err))
+	if (applied_vms_from_json(transaction_about(a->t), &vms.vm, &vms.n, err))
 		return -1;
-	found = applied_vms_find(vms, n, err);
-	rc = found ? 0 : -1;
-	for (size_t i = 0; !rc && i < n; i++) {
-		rc = count_at_home(a, &vms[i], &found[i].threads, &home, err);
-		json_array_append_new(array,
-				      json_pack("{s:s, s:s, s:s, s:b, s:I, s:I}", "name", vms[i].name, "group",
-						vms[i].group, "cpus", vms[i].cpus, "running", found[i].found, "threads",
-						(json_int_t)found[i].threads.n, "in_group", (json_int_t)home));
-	}
-	applied_vms_found_free(found, n);
-	free(vms);
+	vms.found = applied_vms_find(vms.vm, vms.n, err);
+	rc = vms.found ? 0 : -1;
+	for (size_t i = 0; !rc && i < vms.n; i++)
+		rc = read_vm(a, &vms, i, array, err);
+	applied_vms_found_free(vms.found, vms.n);
+	free(vms.vm);
 	return rc;
 }
 
@@ -175,12 +255,23 @@ static int read_vms(struct applied *a, json_t *array, struct isolat_error *err)
 static void add_all_rates(json_t *doc, const json_t *last)
 {
 	double seconds = json_real_value(json_object_get(doc, "time")) - json_real_value(json_object_get(last, "time"));
-	json_t *group;
+	static const char *const measured[] = { "groups", "vms" };
+	json_t *item;
 	size_t i;
 
-	json_array_foreach (json_object_get(doc, "groups"), i, group)
-		add_rates(json_object_get(group, "domains"),
-			  find(json_object_get(last, "groups"), "name", json_object_get(group, "name")), seconds);
+	for (size_t m = 0; m < sizeof(measured) / sizeof(measured[0]); m++)
+		json_array_foreach (json_object_get(doc, measured[m]), i, item)
+			add_rates(json_object_get(item, "domains"),
+				  find(json_object_get(last, measured[m]), "name", json_object_get(item, "name")),
+				  seconds);
+}
+
+/* What is put into groups; NULL where nothing stands applied. */
+static const char *associates(const struct applied *a)
+{
+	if (!a->engine)
+		return NULL;
+	return rdt_engine_has_tasks(a->engine) ? "threads" : "cpus";
 }
 
 int status_read(struct applied *a, const json_t *last, json_t **now, struct isolat_error *err)
@@ -188,9 +279,9 @@ int status_read(struct applied *a, const json_t *last, json_t **now, struct isol
 	const json_t *about = transaction_about(a->t);
 	json_t *groups = json_array(), *vms = json_array();
 
-	*now = json_pack("{s:i, s:b, s:f, s:O?, s:O?, s:o, s:o}", "version", 1, "applied", about != NULL, "time",
+	*now = json_pack("{s:i, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o}", "version", 1, "applied", about != NULL, "time",
 			 now_seconds(), "profile", json_object_get(about, "profile"), "engine",
-			 json_object_get(about, "engine"), "groups", groups, "vms", vms);
+			 json_object_get(about, "engine"), "associates", associates(a), "groups", groups, "vms", vms);
 	if (!*now)
 		return isolat_fail(err, ISOLAT_FAILED, "read status", NULL, "out of memory");
 	if (!about)

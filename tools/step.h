@@ -42,7 +42,7 @@ struct step_kind {
 	bool (*made)(const char *from, const char *to, const char *now);
 	/*
 	 * Reading is dear, and what one step of this kind has written no other changes: they are read back when all
-	 * that follow one another are written. A write that fails has changed nothing.
+	 * that follow one another are written. A write that fails has changed nothing, or made what made() says.
 	 */
 	bool reads_late;
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan_work.h"
 #include "proc_task.h"
 #include "step_tasks.h"
 
@@ -58,6 +59,58 @@ static int write_group(void *data, const char *object, const char *from, const c
 }
 
 const struct step_kind step_group = { .name = "group", .read = read_group, .write = write_group };
+
+/* ---- monitor ---- */
+
+/* @control and @monitor are cut out of @object. */
+static bool split_monitor(const char *object, char control[RDT_GROUP_NAME], const char **monitor)
+{
+	*monitor = rdt_group_monitor(object);
+	return *monitor &&
+	       snprintf(control, RDT_GROUP_NAME, "%.*s", (int)rdt_group_control(object), object) < RDT_GROUP_NAME;
+}
+
+static int read_monitor(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	char control[RDT_GROUP_NAME], **names;
+	const char *monitor;
+	bool present = false;
+	size_t n = 0;
+
+	if (!split_monitor(object, control, &monitor))
+		return isolat_fail(err, ISOLAT_USAGE, "read monitor group", object, "this is no name of one");
+	if (rdt_engine_list_monitors(host->engine, control, &names, &n, err) && !rdt_engine_is_gone(host->engine))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		present |= !strcmp(names[i], monitor);
+	rdt_engine_free_list(names, n);
+	*value = strdup(present ? STEP_PRESENT : STEP_ABSENT);
+	return *value ? 0 : no_memory("read monitor group", object, err);
+}
+
+/* Without a free RMID there is none, and what was read back says so: the VM has all but its own counters. */
+static int write_monitor(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
+{
+	int rc = write_group(data, object, from, to, err);
+
+	return rc && !strcmp(to, STEP_PRESENT) && err->code == ISOLAT_NO_FIT ? 0 : rc;
+}
+
+/* The kernel removes them with their control group. */
+static bool goes_with_control(const char *object, const char *kind, const char *other)
+{
+	size_t length = rdt_group_control(object);
+
+	return !strcmp(kind, step_group.name) && strlen(other) == length && !strncmp(object, other, length);
+}
+
+const struct step_kind step_monitor = {
+	.name = "monitor",
+	.read = read_monitor,
+	.write = write_monitor,
+	.goes_with = goes_with_control,
+};
 
 /* ---- schemata ---- */
 
@@ -180,11 +233,24 @@ static int write_cpus(void *data, const char *object, const char *from, const ch
 	return rdt_engine_write_cpus(host->engine, object, to, err);
 }
 
+/* Over MSRs it is CPU by CPU: each is as it was, or as it was to be. */
+static bool can_have_made_cpus(const char *from, const char *to, const char *now)
+{
+	for (unsigned int cpu = 0; cpu < TOPOLOGY_MAX_CPUS; cpu++) {
+		bool is = plan_listed(now, cpu);
+
+		if (is != plan_listed(from, cpu) && is != plan_listed(to, cpu))
+			return false;
+	}
+	return true;
+}
+
 const struct step_kind step_cpus = {
 	.name = "cpus",
 	.read = read_cpus,
 	.write = write_cpus,
 	.goes_with = goes_with_group,
+	.made = can_have_made_cpus,
 };
 
 /* ---- task ---- */
@@ -213,7 +279,7 @@ static int is_alive(const struct step_host *host, const char *what, const char *
 static int read_task(void *data, const char *object, char **value, struct isolat_error *err)
 {
 	struct step_host *host = data;
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 	struct isolat_error why;
 	struct thread thread;
 	int failed, alive;
@@ -234,6 +300,31 @@ static int read_task(void *data, const char *object, char **value, struct isolat
 	return *value ? 0 : no_memory("read task", object, err);
 }
 
+static bool is_same_control(const char *a, const char *b)
+{
+	size_t length = rdt_group_control(a);
+
+	return length == rdt_group_control(b) && !strncmp(a, b, length);
+}
+
+/* A monitor group takes only threads that its control group has. */
+static int move(struct step_host *host, pid_t tid, const char *from, const char *to, struct isolat_error *err)
+{
+	char control[RDT_GROUP_NAME];
+	const char *monitor;
+
+	if (!rdt_group_monitor(to))
+		return rdt_engine_move_task(host->engine, to, tid, err);
+	if (!split_monitor(to, control, &monitor))
+		return isolat_fail(err, ISOLAT_USAGE, "write task", to, "this is no name of a group");
+	if (!is_same_control(from, to) && rdt_engine_move_task(host->engine, control, tid, err))
+		return -1;
+	if (!rdt_engine_move_task(host->engine, to, tid, err))
+		return 0;
+	/* There was no RMID for it. Of one that is not there because the thread is not: write_task() sees that. */
+	return rdt_engine_is_gone(host->engine) ? rdt_engine_move_task(host->engine, control, tid, err) : -1;
+}
+
 /*
  * Between the question and the answer the thread may end and its number be given to another: the kernel moves by number
  * only. Numbers are given in a circle, of 32768 at least, so that it takes as many new threads in these microseconds.
@@ -251,7 +342,7 @@ static int write_task(void *data, const char *object, const char *from, const ch
 	if (alive <= 0)
 		return alive;
 	step_tasks_move(host, thread.tid, to);
-	if (!rdt_engine_move_task(host->engine, to, thread.tid, &why))
+	if (!move(host, thread.tid, from, to, &why))
 		return 0;
 	*err = why;
 	if (!rdt_engine_is_gone(host->engine))
@@ -261,10 +352,20 @@ static int write_task(void *data, const char *object, const char *from, const ch
 	return alive ? -1 : 0;
 }
 
-/* The kernel gives the threads of a group that is removed to the default group. */
+/* The kernel gives the threads of a group that is removed to the default group, or to the control group. */
 static bool falls_with_group(const char *value, const char *kind, const char *other)
 {
-	return !strcmp(kind, step_group.name) && !strcmp(value, other);
+	if (!strcmp(kind, step_monitor.name))
+		return !strcmp(value, other);
+	return goes_with_control(value, kind, other);
+}
+
+/* Into a monitor group it goes by way of the control group, and stays there if there is no such monitor group. */
+static bool can_have_moved(const char *from, const char *to, const char *now)
+{
+	size_t length = rdt_group_control(to);
+
+	return !strcmp(now, to) || (strlen(now) == length && !strncmp(now, to, length));
 }
 
 const struct step_kind step_task = {
@@ -272,5 +373,6 @@ const struct step_kind step_task = {
 	.read = read_task,
 	.write = write_task,
 	.falls_with = falls_with_group,
+	.made = can_have_moved,
 	.reads_late = true, /* a group's list for all that were moved there */
 };

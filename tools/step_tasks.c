@@ -99,29 +99,80 @@ static struct list *add_list(struct step_tasks *tasks, const char *group)
 	return list;
 }
 
+/* Makes room for @n more. */
+static int grow_lists(struct step_tasks *tasks, size_t n, struct isolat_error *err)
+{
+	struct list *more = reallocarray(tasks->list, tasks->n_lists + n, sizeof(*more));
+
+	if (!more)
+		return no_memory(err);
+	tasks->list = more;
+	return 0;
+}
+
+static int add_and_read(struct step_host *host, const char *group, struct isolat_error *err)
+{
+	struct list *list = add_list(host->tasks, group);
+
+	return list ? read_list(host, list, err) : no_memory(err);
+}
+
+/* Those of the monitor groups come behind that of their control group. */
+static int read_monitors(struct step_host *host, const char *group, struct isolat_error *err)
+{
+	char path[RDT_GROUP_PATH], **names;
+	size_t n;
+	int rc;
+
+	if (rdt_engine_list_monitors(host->engine, group, &names, &n, err))
+		return rdt_engine_is_gone(host->engine) ? 0 : -1;
+	rc = n ? grow_lists(host->tasks, n, err) : 0;
+	for (size_t i = 0; !rc && i < n; i++) {
+		rdt_group_name(path, group, names[i]);
+		rc = add_and_read(host, path, err);
+	}
+	rdt_engine_free_list(names, n);
+	return rc;
+}
+
 static int read_lists(struct step_host *host, char *const *groups, size_t n, struct isolat_error *err)
 {
-	struct step_tasks *tasks = host->tasks;
-
-	tasks->list = calloc(n + 1, sizeof(*tasks->list));
-	if (!tasks->list)
-		return no_memory(err);
 	for (size_t i = 0; i <= n; i++) {
-		struct list *list = add_list(tasks, i < n ? groups[i] : "");
+		const char *group = i < n ? groups[i] : "";
 
-		if (!list)
-			return no_memory(err);
-		if (read_list(host, list, err))
+		if (grow_lists(host->tasks, 1, err) || add_and_read(host, group, err) ||
+		    read_monitors(host, group, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int by_tid(const void *a, const void *b)
+static int by_tid_and_list(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
 
-	return (x->tid > y->tid) - (x->tid < y->tid);
+	if (x->tid != y->tid)
+		return x->tid < y->tid ? -1 : 1;
+	return (x->list > y->list) - (x->list < y->list);
+}
+
+static bool is_within(const struct list *monitor, const struct list *control)
+{
+	size_t length = rdt_group_control(monitor->group);
+
+	return rdt_group_monitor(monitor->group) && strlen(control->group) == length &&
+	       !strncmp(monitor->group, control->group, length);
+}
+
+/*
+ * Of the @n places of a thread the one that is right, or NULL. Who is in a monitor group is in two lists; the monitor
+ * group's is read later.
+ */
+static const struct place *right_place(const struct step_tasks *tasks, const struct place *place, size_t n)
+{
+	if (n == 1)
+		return place;
+	return n == 2 && is_within(&tasks->list[place[1].list], &tasks->list[place[0].list]) ? &place[1] : NULL;
 }
 
 /* A thread that was moved while the lists were read may be in two of them: where it is now, neither can say. */
@@ -130,12 +181,14 @@ static void drop_doubles(struct step_tasks *tasks)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < tasks->n_places;) {
+		const struct place *right;
 		size_t next = i + 1;
 
 		while (next < tasks->n_places && tasks->place[next].tid == tasks->place[i].tid)
 			next++;
-		if (next == i + 1)
-			tasks->place[kept++] = tasks->place[i];
+		right = right_place(tasks, &tasks->place[i], next - i);
+		if (right)
+			tasks->place[kept++] = *right;
 		i = next;
 	}
 	tasks->n_places = kept;
@@ -154,7 +207,7 @@ static int place_all(struct step_tasks *tasks, struct isolat_error *err)
 		for (size_t j = 0; j < tasks->list[i].n; j++)
 			tasks->place[tasks->n_places++] = (struct place){ .tid = tasks->list[i].tids[j], .list = i };
 	}
-	qsort(tasks->place, tasks->n_places, sizeof(*tasks->place), by_tid);
+	qsort(tasks->place, tasks->n_places, sizeof(*tasks->place), by_tid_and_list);
 	drop_doubles(tasks);
 	return 0;
 }
@@ -188,11 +241,18 @@ static int prepare(struct step_host *host, pid_t tid, struct isolat_error *err)
 
 /* ---- Threads ---- */
 
+static int compare_tid(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
 static struct place *find_place(const struct step_tasks *tasks, pid_t tid)
 {
 	struct place key = { .tid = tid };
 
-	return tasks->n_places ? bsearch(&key, tasks->place, tasks->n_places, sizeof(key), by_tid) : NULL;
+	return tasks->n_places ? bsearch(&key, tasks->place, tasks->n_places, sizeof(key), compare_tid) : NULL;
 }
 
 static int by_number(const void *a, const void *b)
@@ -207,7 +267,7 @@ static bool is_in(const struct list *list, pid_t tid)
 	return list->n && bsearch(&tid, list->tids, list->n, sizeof(tid), by_number);
 }
 
-int step_tasks_find(struct step_host *host, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err)
+int step_tasks_find(struct step_host *host, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
 {
 	const struct place *place;
 	struct list *list;
@@ -222,7 +282,7 @@ int step_tasks_find(struct step_host *host, pid_t tid, char group[RDT_GROUP_NAME
 		return -1;
 	if (!is_in(list, tid))
 		return rdt_engine_find_task(host->engine, tid, group, err);
-	snprintf(group, RDT_GROUP_NAME, "%s", list->group);
+	snprintf(group, RDT_GROUP_PATH, "%s", list->group);
 	return 0;
 }
 
@@ -237,15 +297,12 @@ static struct list *find_list(const struct step_tasks *tasks, const char *group)
 
 static struct list *find_or_add_list(struct step_tasks *tasks, const char *group)
 {
-	struct list *list = find_list(tasks, group), *more;
+	struct list *list = find_list(tasks, group);
+	struct isolat_error ignored;
 
 	if (list)
 		return list;
-	more = reallocarray(tasks->list, tasks->n_lists + 1, sizeof(*more));
-	if (!more)
-		return NULL;
-	tasks->list = more;
-	return add_list(tasks, group);
+	return grow_lists(tasks, 1, &ignored) ? NULL : add_list(tasks, group);
 }
 
 static struct place *find_or_add_place(struct step_tasks *tasks, pid_t tid)
@@ -285,11 +342,15 @@ void step_tasks_move(struct step_host *host, pid_t tid, const char *group)
 	place->moved = ++tasks->now;
 }
 
-/* Its threads are the default group's then; those are looked for one by one. */
+/* Its threads are in what it was a part of then, the control group or the default one: they are looked for one by one.
+ */
 void step_tasks_remove(struct step_host *host, const char *group)
 {
-	struct list *list = host->tasks ? find_list(host->tasks, group) : NULL;
+	struct step_tasks *tasks = host->tasks;
+	struct list *removed = tasks ? find_list(tasks, group) : NULL;
 
-	if (list)
-		list->n = 0;
+	for (size_t i = 0; removed && i < tasks->n_lists; i++) {
+		if (&tasks->list[i] == removed || is_within(&tasks->list[i], removed))
+			tasks->list[i].n = 0;
+	}
 }

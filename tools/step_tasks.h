@@ -14,7 +14,7 @@
 #include "step_host.h"
 
 /* As rdt_engine_find_task(). */
-int step_tasks_find(struct step_host *host, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err);
+int step_tasks_find(struct step_host *host, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err);
 
 /* To be called before each change of ours: a thread that is being moved, a group that is being removed. */
 void step_tasks_move(struct step_host *host, pid_t tid, const char *group);

@@ -86,10 +86,10 @@ static void try_cpu_list(const char *text, size_t length)
 
 static void try_group(const char *text, size_t length)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	memset(group, 'x', sizeof(group));
-	if (rdt_text_resctrl_group(text, length, group, sizeof(group)))
+	if (rdt_text_resctrl_group(text, length, group))
 		EXPECT(memchr(group, '\0', sizeof(group)) && !strpbrk(group, "/\n"));
 }
 
@@ -208,7 +208,7 @@ static void try_caps(const char *proc)
 static void try_engine(struct rdt_engine *e)
 {
 	struct rdt_reading *readings;
-	char *list, group[RDT_GROUP_NAME];
+	char *list, group[RDT_GROUP_PATH];
 	struct isolat_error err = { 0 };
 	pid_t *tids;
 	size_t n;

@@ -123,6 +123,10 @@ has_task() { # GROUP
 	[[ " ${tids[*]} " = *" $task "* ]] && echo "  $1/tasks has TASK" || echo "  $1/tasks has no TASK"
 }
 
+task_groups() { # as the kernel says of the thread itself
+	sed 's/^/  TASK /' "/proc/$task/cpu_resctrl_groups"
+}
+
 title() {
 	printf '\n## %s\n' "$*"
 	echo shareable > mode # forgets what was said
@@ -343,8 +347,28 @@ has_task b/mon_groups/x
 put a/tasks "$task\n"
 has_task a/mon_groups/x
 put a/mon_groups/x/tasks "$task\n"
+task_groups
+make a/mon_groups/y
+put a/mon_groups/y/tasks "$task\n"
+has_task a/mon_groups/x
+has_task a/mon_groups/y
+has_task a
+task_groups
+put mon_groups/x/tasks "$task\n"
+make mon_groups/w
+put mon_groups/w/tasks "$task\n"
+put tasks "$task\n"
+put mon_groups/w/tasks "$task\n"
+has_task mon_groups/w
+task_groups
+remove mon_groups/w
+task_groups
+put a/tasks "$task\n"
+put a/mon_groups/x/tasks "$task\n"
+remove a/mon_groups/y
 remove a/mon_groups/x
 has_task a
+task_groups
 make a/mon_groups/x
 put a/mon_groups/x/tasks "$task\n"
 remove a

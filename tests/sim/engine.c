@@ -116,7 +116,7 @@ static int do_tasks(char **args)
 
 static int do_find(char **args)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	if (rdt_engine_find_task(engine, atoi(args[0]), group, &err))
 		return -1;

@@ -38,13 +38,12 @@ verdict() # NAME WHY: WHY is empty when all is well
 # All of resctrl but the counters, and of the tasks only the VMs'.
 listing()
 {
-	local file pattern
-	pattern=$(printf '%s\n' "${vms[@]}")
+	local file
 	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print 2>/dev/null | sort
 	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
 		while read -r file; do
 			case $file in
-			*/tasks) sed "s|^|$file:|" "$file" | grep -wF -- "$pattern" ;;
+			*/tasks) sed "s|^|$file:|" "$file" | grep -wF -- "$threads" ;;
 			*) sed "s|^|$file:|" "$file" ;;
 			esac
 		done
@@ -111,8 +110,8 @@ if [ "$machine" = unmounted ]; then
 fi
 
 [ "$machine" = mbps ] && crowds='1 3 2 1 1' || crowds='1 3 2 1 1 4 1 2' # a limit in MB/s takes a class for each VM
-for threads in $crowds; do
-	start_vm "$threads"
+for count in $crowds; do
+	start_vm "$count"
 done
 case $machine in
 l2) profile ', cache: { l2: 2 ways }' ', cache: { l2: 25 % }' ;;
@@ -125,12 +124,14 @@ esac
 
 # ---- There and back ----
 
+threads=$(for vm in "${vms[@]}"; do (cd "/proc/$vm/task" && printf '%s\n' *); done)
 listing >"$scratch/before"
 n=$(ops)
 apply
 why=$(says 0 '^applied .* writes')
 writes=$(($(ops) - n))
 listing >"$scratch/applied"
+cp "$scratch/out" "$scratch/applied.out"
 cmp -s "$scratch/before" "$scratch/applied" && why+='the listing is the same as before; '
 [ "$writes" -ge $((${#vms[@]} + 4)) ] || why+="$writes writes only; "
 verdict 'apply' "$why"
@@ -140,8 +141,30 @@ n=$(ops)
 apply
 verdict 'a second apply writes nothing' "$(says 0 'applied already')$([ "$(ops)" = "$n" ] || echo "$(($(ops) - n)) writes")"
 run status --json
-verdict 'status' "$(says 0 applied)$(jq -e '.applied and (.vms | all(.in_group == .threads or .group == "")) and
+verdict 'status' "$(says 0 applied)$(jq -e '.applied and .associates == "threads" and (.vms | all(.in_group == .threads or .group == "")) and
 	(.groups | length >= 2 and all(.programmed == .set))' "$scratch/out" >/dev/null || head -c 300 "$scratch/out")"
+
+# Where several VMs share a group, each has counters of its own, as long as there are RMIDs.
+monitors=$(ls -d $resctrl/isolat-*/mon_groups/isolat-* 2>/dev/null | wc -l)
+case $machine in
+few-closids) # 6: the default group, three more, and two of the six VMs
+	verdict 'too few RMIDs: what could not be made is unavailable, and said so' "$([ "$monitors" = 2 ] || echo "$monitors monitor groups")$(
+		[ "$(grep -c 'no RMID was free for isolat-batch/mon_groups/isolat-vm[4-7]:' "$scratch/applied.out")" = 4 ] || cat "$scratch/applied.out")$(
+		jq -e '.vms | map(select(.unavailable | . and contains("no RMID"))) | length == 4 and all(.domains == [])' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")"
+	;;
+l2) verdict 'no monitoring: it is unavailable' "$(jq -e '.vms | all(.unavailable and .domains == [])' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")" ;;
+mbps) verdict 'a group alone has its counters' "$([ "$monitors" = 0 ] && jq -e '.vms | all(.unavailable == null)' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")" ;;
+*)
+	"$sim/sim-ctl" occupancy '0 5242880' isolat-batch/mon_groups/isolat-vm3
+	[ "$machine" = snc2 ] || "$sim/sim-ctl" mbm_total '0 unavailable' isolat-batch/mon_groups/isolat-vm3 # the kernel's sum hides it
+	run status --json
+	verdict "each VM of a group has its own counters" "$([ "$monitors" = $((${#vms[@]} - 2)) ] || echo "$monitors monitor groups")$(
+		jq -e --argjson moved "$([ "$machine" = snc2 ] && echo 0 || echo null)" '(.vms | map(.domains[0].occupancy_bytes) == [0, 0, 0, 5242880, 0, 0, 0, 0]) and .vms[3].domains[0].mbm_total_bytes == $moved and
+			(.groups[] | select(.name == "isolat-batch").domains[0].occupancy_bytes == 5242880)' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")"
+	;;
+esac
+run status
+verdict 'status in words' "$(says 0 '^ *VM ')$(grep -q 'unavailable: ' "$scratch/out" || case $machine in few-closids | l2) cat "$scratch/out" ;; esac)"
 run undo
 verdict 'undo' "$(says 0 '^undone')$(as_before)"
 run undo
@@ -152,7 +175,7 @@ verdict 'nothing to undo' "$(says 0 'nothing to undo')"
 state() # what is programmed, and who is where
 {
 	run status --json
-	jq -S '[(.groups[] | {name, programmed}), .vms]' "$scratch/out"
+	jq -S '[(.groups[] | {name, programmed}), (.vms[] | del(.domains, .unavailable))]' "$scratch/out"
 }
 
 # libpqos asks the CPU itself whose it is.
@@ -182,19 +205,27 @@ esac
 
 why=
 count=0
+spared=0
 [ "$machine" = intel-2s ] && errnos='EINVAL ENOSPC EBUSY ENOMEM' || errnos=EINVAL
 for errno in $errnos; do
 	for ((i = 1; i <= writes; i++)); do
 		"$sim/sim-ctl" fault "$i $errno"
 		apply
-		[ "$code" = 1 ] || [ "$code" = 5 ] || why+="write $i, $errno: exit code $code; "
-		[ "$(wc -l <"$scratch/err")" = 1 ] || why+="write $i, $errno: $(wc -l <"$scratch/err") lines; "
+		if [ "$code" = 0 ] && grep -q 'no RMID was free' "$scratch/out"; then # the only thing that it can do without
+			spared=$((spared + 1))
+			run undo
+		else
+			[ "$code" = 1 ] || [ "$code" = 5 ] || why+="write $i, $errno: exit code $code; "
+			[ "$(wc -l <"$scratch/err")" = 1 ] || why+="write $i, $errno: $(wc -l <"$scratch/err") lines; "
+		fi
 		left=$(as_before)
 		[ -z "$left" ] || why+="write $i, $errno: $left; "
 		count=$((count + 1))
 		[ -z "$why" ] || break 2
 	done
 done
+[ "$machine" = intel-2s ] && spared_then=$((2 * monitors)) || spared_then=0 # for ENOSPC and EBUSY
+[ "$spared" = $spared_then ] || why+="$spared times it did without a monitor group, not $spared_then; "
 verdict "each of $writes writes failed with ${errnos// /, } ($count)" "$why"
 
 kill_each() # VERB WRITES: isolat VERB is killed before and after each of its writes, and then isolat undo mends it
@@ -265,6 +296,14 @@ listing >"$scratch/before"
 apply
 verdict "a VM in another's group is refused" "$(says 1 'machine-qemu-1-guest')$(as_before)"
 rmdir $resctrl/machine-qemu-1-guest
+mkdir $resctrl/mon_groups/watch
+echo "${vms[4]}" >$resctrl/mon_groups/watch/tasks
+listing >"$scratch/before"
+apply
+why=$(says 0 '^applied')
+run undo
+verdict "a VM comes back into another's monitor group" "$why$(says 0 '^undone')$(as_before)"
+rmdir $resctrl/mon_groups/watch
 listing >"$scratch/before"
 
 apply
@@ -282,6 +321,17 @@ verdict 'a thread that left its group' "$(says 4 'thread .* is in')"
 apply
 run verify
 verdict 'the next apply brings it back' "$(says 0 'as applied')"
+echo "${vms[3]}" >$resctrl/isolat-batch/tasks
+run verify
+verdict 'a thread that left its monitor group' "$(says 4 'VM vm3 is in isolat-batch, not in isolat-batch/mon_groups/isolat-vm3')"
+rmdir $resctrl/isolat-batch/mon_groups/isolat-vm4
+run verify
+verdict 'a monitor group that is gone' "$(says 4 'the monitor group is gone')"
+run status --json
+verdict 'has no counters' "$(jq -e '.vms[4] | .unavailable == "its group is gone" and .domains == []' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")"
+apply
+run verify
+verdict 'the next apply mends both' "$(says 0 'as applied')$(listing | grep mon_groups | diff <(grep mon_groups "$scratch/applied") - | head -n 5)"
 # One that undo may not force: the default group was changed by somebody else.
 line=$(grep -oE 'L3(CODE)?:.*' $resctrl/schemata | head -n 1)
 echo "${line%%:*}:0=1" >$resctrl/schemata

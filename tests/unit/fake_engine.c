@@ -60,12 +60,26 @@ static struct fake_task *find_task(const struct fake_engine *fake, pid_t tid)
 	return NULL;
 }
 
-static unsigned int count_groups(const struct fake_engine *fake)
+static bool is_monitor(const struct fake_engine *fake, unsigned int i)
+{
+	return rdt_group_monitor(fake->group[i].name);
+}
+
+/* The control group that a group is of: itself, unless it is a monitor group. FAKE_GROUPS: there is none. */
+static unsigned int control_of(const struct fake_engine *fake, const char *name)
+{
+	char control[RDT_GROUP_PATH];
+
+	snprintf(control, sizeof(control), "%.*s", (int)rdt_group_control(name), name);
+	return find_group(fake, control);
+}
+
+static unsigned int count_groups(const struct fake_engine *fake, bool monitors)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < FAKE_GROUPS; i++)
-		n += !is_free(fake, i);
+		n += !is_free(fake, i) && is_monitor(fake, i) == monitors;
 	return n;
 }
 
@@ -106,13 +120,16 @@ static int end(struct fake_engine *fake, int error, const char *what, const char
 
 static int make_group(struct fake_engine *fake, const char *name)
 {
+	bool monitor = rdt_group_monitor(name);
 	unsigned int i = 1;
 
 	if (find_group(fake, name) != FAKE_GROUPS)
 		return EEXIST;
+	if (monitor && control_of(fake, name) == FAKE_GROUPS)
+		return ENOENT;
 	while (i < FAKE_GROUPS && !is_free(fake, i))
 		i++;
-	if (i == FAKE_GROUPS || count_groups(fake) >= fake->closids)
+	if (i == FAKE_GROUPS || count_groups(fake, monitor) >= (monitor ? fake->monitors : fake->closids))
 		return ENOSPC;
 	snprintf(fake->group[i].name, sizeof(fake->group[i].name), "%s", name);
 	fake->group[i].schemata = fake->most;
@@ -133,13 +150,18 @@ static int make(struct rdt_engine *e, const char *group, struct isolat_error *er
 
 static int remove_group(struct fake_engine *fake, const char *name)
 {
-	unsigned int group = find_group(fake, name);
+	unsigned int group = find_group(fake, name), heir;
 
 	if (group == FAKE_GROUPS)
 		return ENOENT;
+	heir = is_monitor(fake, group) ? control_of(fake, name) : 0;
+	for (unsigned int i = 1; i < FAKE_GROUPS; i++) {
+		if (i != group && !is_free(fake, i) && control_of(fake, fake->group[i].name) == group)
+			remove_group(fake, fake->group[i].name);
+	}
 	for (size_t i = 0; i < fake->n_tasks; i++) {
 		if (fake->task[i].group == group)
-			fake->task[i].group = 0;
+			fake->task[i].group = heir;
 	}
 	for (unsigned int i = 0; i < fake->cpus; i++) {
 		if (fake->cpu_group[i] == group)
@@ -300,6 +322,8 @@ static int change_task(struct fake_engine *fake, const char *group, pid_t tid)
 		return ENOENT;
 	if (!task)
 		return ESRCH;
+	if (is_monitor(fake, index) && control_of(fake, fake->group[task->group].name) != control_of(fake, group))
+		return EINVAL;
 	task->group = index;
 	return 0;
 }
@@ -348,7 +372,7 @@ static void read_cache(const struct rdt_group_masks *line, unsigned int closids,
 
 static void read_group_caps(const struct fake_group *from, struct rdt_group *group)
 {
-	snprintf(group->name, sizeof(group->name), "%s", from->name);
+	snprintf(group->name, sizeof(group->name), "%.*s", RDT_GROUP_NAME - 1, from->name);
 	group->l3 = from->schemata.line[RDT_SCHEMA_L3];
 	group->l2 = from->schemata.line[RDT_SCHEMA_L2];
 	group->mb = from->schemata.line[RDT_SCHEMA_MB];
@@ -382,7 +406,7 @@ static int read_caps(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_
 	caps->groups = need(calloc(FAKE_GROUPS, sizeof(*caps->groups)));
 	read_group_caps(&fake->group[0], &caps->default_group);
 	for (unsigned int i = 1; i < FAKE_GROUPS; i++) {
-		if (!is_free(fake, i))
+		if (!is_free(fake, i) && !is_monitor(fake, i))
 			read_group_caps(&fake->group[i], &caps->groups[caps->n_groups++]);
 	}
 	qsort(caps->groups, caps->n_groups, sizeof(*caps->groups), group_by_name);
@@ -401,12 +425,31 @@ static int list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_er
 	fake->calls[FAKE_LIST]++;
 	*n = 0;
 	*names = NULL;
-	if (count_groups(fake) == 1)
+	if (count_groups(fake, false) == 1)
 		return 0;
 	*names = need(calloc(FAKE_GROUPS, sizeof(**names)));
 	for (unsigned int i = 1; i < FAKE_GROUPS; i++) {
-		if (!is_free(fake, i))
+		if (!is_free(fake, i) && !is_monitor(fake, i))
 			(*names)[(*n)++] = need(strdup(fake->group[i].name));
+	}
+	qsort(*names, *n, sizeof(**names), by_name);
+	return 0;
+}
+
+static int list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n, struct isolat_error *err)
+{
+	struct fake_engine *fake = fake_of(e);
+	unsigned int index = find_group(fake, group);
+
+	fake->calls[FAKE_LIST_MONITORS]++;
+	*n = 0;
+	*names = NULL;
+	if (index == FAKE_GROUPS)
+		return refuse(fake, ENOENT, "list monitor groups", group, err);
+	*names = need(calloc(FAKE_GROUPS, sizeof(**names)));
+	for (unsigned int i = 1; i < FAKE_GROUPS; i++) {
+		if (!is_free(fake, i) && is_monitor(fake, i) && control_of(fake, fake->group[i].name) == index)
+			(*names)[(*n)++] = need(strdup(rdt_group_monitor(fake->group[i].name)));
 	}
 	qsort(*names, *n, sizeof(**names), by_name);
 	return 0;
@@ -461,7 +504,9 @@ static pid_t *collect_tasks(const struct fake_engine *fake, unsigned int group, 
 
 	*n = 0;
 	for (size_t i = 0; i < fake->n_tasks; i++) {
-		if (fake->task[i].group == group)
+		unsigned int in = fake->task[i].group;
+
+		if (in == group || control_of(fake, fake->group[in].name) == group)
 			tids[(*n)++] = fake->task[i].tid;
 	}
 	qsort(tids, *n, sizeof(*tids), by_tid);
@@ -486,7 +531,7 @@ static int read_tasks(struct rdt_engine *e, const char *group, pid_t **tids, siz
 	return 0;
 }
 
-static int find_task_group(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *err)
+static int find_task_group(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *err)
 {
 	struct fake_engine *fake = fake_of(e);
 	const struct fake_task *task = find_task(fake, tid);
@@ -494,7 +539,7 @@ static int find_task_group(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP
 	fake->calls[FAKE_FIND_TASK]++;
 	if (!task)
 		return refuse(fake, ESRCH, "find task", "", err);
-	snprintf(group, RDT_GROUP_NAME, "%s", fake->group[task->group].name);
+	snprintf(group, RDT_GROUP_PATH, "%s", fake->group[task->group].name);
 	return 0;
 }
 
@@ -522,6 +567,7 @@ static const struct rdt_engine_ops ops = {
 	.unlock = unlock,
 	.read_caps = read_caps,
 	.list = list,
+	.list_monitors = list_monitors,
 	.make = make,
 	.remove = rmdir_group,
 	.read_schemata = read_schemata,
@@ -542,6 +588,7 @@ struct fake_engine *fake_engine_new(const char *schemata, unsigned int cpus)
 
 	fake->engine.ops = &ops;
 	fake->closids = 16;
+	fake->monitors = 16;
 	fake->bandwidth_gran = 10;
 	fake->cpus = cpus;
 	fake->log = need(strdup(""));

@@ -21,6 +21,7 @@ enum fake_call {
 	FAKE_UNLOCK,
 	FAKE_READ_CAPS,
 	FAKE_LIST,
+	FAKE_LIST_MONITORS,
 	FAKE_MAKE,
 	FAKE_REMOVE,
 	FAKE_READ_SCHEMATA,
@@ -35,7 +36,7 @@ enum fake_call {
 };
 
 struct fake_group {
-	char name[RDT_GROUP_NAME];
+	char name[RDT_GROUP_PATH]; /* also a monitor group's */
 	struct rdt_schemata schemata;
 };
 
@@ -48,6 +49,7 @@ struct fake_task {
 struct fake_engine {
 	struct rdt_engine engine;    /* give this one to what is tested */
 	unsigned int closids;	     /* groups that there can be, the default one too; at first 16 */
+	unsigned int monitors;	     /* monitor groups that there can be; at first 16 */
 	unsigned int bandwidth_gran; /* percent are rounded up to a multiple of it; at first 10 */
 	unsigned int calls[FAKE_CALLS];
 	/*

@@ -70,7 +70,7 @@ static int fake_read_tasks(struct rdt_engine *e, const char *group, pid_t **tids
 	return fail_gone(e);
 }
 
-static int fake_find(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_NAME], struct isolat_error *error)
+static int fake_find(struct rdt_engine *e, pid_t tid, char group[RDT_GROUP_PATH], struct isolat_error *error)
 {
 	return fail_gone(e);
 }
@@ -242,10 +242,46 @@ static void test_names(void **state)
 	}
 }
 
+/* Monitor groups: what is made has to be isolat's own in both parts, threads may go back into anybody's. */
+static const struct {
+	const char *name;
+	bool readable, takes_tasks, own;
+} monitors[] = {
+	{ "isolat-db/mon_groups/isolat-vm1", true, true, true },
+	{ "isolat-db/mon_groups/watch", true, true, false },
+	{ "mon_groups/watch", true, true, false },
+	{ "mon_groups/isolat-vm1", true, true, false },
+	{ "libvirt/mon_groups/isolat-vm1", true, false, false },
+	{ "isolat-db/mon_groups/", false, false, false },
+	{ "isolat-db/mon_groups/..", false, false, false },
+	{ "isolat-db/mon_groups/a/b", false, false, false },
+	{ "isolat-db/mon_groups/isolat-a\nb", false, false, false },
+	{ "../mon_groups/isolat-vm1", false, false, false },
+	{ "isolat-db/mon_data/isolat-vm1", false, false, false },
+};
+
+static void test_monitors(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(monitors); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(operations); j++) {
+			const char *what = operations[j].what;
+			bool control = strstr(what, "schemata") || strstr(what, "CPUs");
+			bool allowed = !strcmp(what, "move task")  ? monitors[i].takes_tasks
+				       : operations[j].may == READ ? monitors[i].readable
+								   : monitors[i].own;
+
+			calls = 0;
+			assert_int_equal(operations[j].call(monitors[i].name), -1);
+			if (calls != (allowed && !control))
+				fail_msg("%s of '%s': %s", what, monitors[i].name, err.reason);
+		}
+	}
+}
+
 /* What the call before has left does not stay: even where the name is refused, as test_names() sees. */
 static void test_gone_is_of_the_last_call(void **state)
 {
-	char **list = (char **)&calls, group[RDT_GROUP_NAME];
+	char **list = (char **)&calls, group[RDT_GROUP_PATH];
 	struct rdt_caps caps;
 	size_t n = 7;
 
@@ -296,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_monitors),
 		cmocka_unit_test(test_gone_is_of_the_last_call),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_close),

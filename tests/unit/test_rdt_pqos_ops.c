@@ -107,7 +107,7 @@ static void test_cpus(void **state)
 
 static void test_tasks(void **state)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 	pid_t *tids;
 	size_t n;
 
@@ -141,7 +141,7 @@ static void test_find_task(void **state)
 		{ "{\"ok\":{\"cos\":3}}\n", "COS3" }, { "{\"ok\":{\"cos\":16}}\n", NULL },
 		{ "{\"ok\":{\"cos\":-1}}\n", NULL },  { "{\"ok\":{}}\n", NULL },
 	};
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	open_quietly();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -169,7 +169,7 @@ static void test_monitors(void **state)
 
 static void test_helper_dies(void **state)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	open_engine("pqos-os");
 	put("die", "");
@@ -255,6 +255,34 @@ static void test_msr_foreign(void **state)
 	assert_null(get("run/pqos-groups"));
 }
 
+/* Where isolat was first, it can look and undo; but it takes no class that somebody else has come to use. */
+static void test_msr_foreign_later(void **state)
+{
+	open_msr();
+	make("isolat-a");
+	close_engine();
+	put("say", "{\"ok\":{\"cpus\":[4,5]}}\n");
+	open_engine("pqos-msr");
+	assert_string_equal(groups(), "isolat-a");
+	unlink(path_to("asked"));
+	assert_int_equal(e->ops->make(e, "isolat-b", &err), -1);
+	assert_non_null(strstr(err.reason, "2 CPUs are in this class"));
+	assert_string_equal(get("asked"), "{\"op\":\"read cpus\",\"cos\":2}\n");
+	assert_int_equal(e->ops->remove(e, "isolat-a", &err), 0);
+}
+
+/* One that was killed with nothing named does not keep the other interface away. */
+static void test_other_engine_was_killed(void **state)
+{
+	make_folder("run");
+	put("run/pqos-groups", "{\"version\":1,\"engine\":\"pqos-os\",\"classes\":4,\"groups\":{}}\n");
+	open_msr();
+	assert_string_equal(e->ops->name, "pqos-msr");
+	close_engine();
+	put("run/pqos-groups", "{\"version\":1,\"engine\":\"pqos-os\",\"classes\":4,\"groups\":{\"isolat-a\":1}}\n");
+	open_fails("pqos-msr", ISOLAT_FAILED, path_to("run"), "the engine pqos-os is in use");
+}
+
 /* libpqos 4.5 over MSRs, on AMD without QoS. */
 static void test_msr_aborts(void **state)
 {
@@ -320,13 +348,22 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_make),	TEST(test_remove),
-		TEST(test_schemata),	TEST(test_cpus),
-		TEST(test_tasks),	TEST(test_find_task),
-		TEST(test_monitors),	TEST(test_helper_dies),
-		TEST(test_caps),	TEST(test_msr),
-		TEST(test_msr_foreign), TEST(test_msr_aborts),
-		TEST(test_msr_caps),	cmocka_unit_test(test_cpu_lists),
+		TEST(test_make),
+		TEST(test_remove),
+		TEST(test_schemata),
+		TEST(test_cpus),
+		TEST(test_tasks),
+		TEST(test_find_task),
+		TEST(test_monitors),
+		TEST(test_helper_dies),
+		TEST(test_caps),
+		TEST(test_msr),
+		TEST(test_msr_foreign),
+		TEST(test_msr_foreign_later),
+		TEST(test_other_engine_was_killed),
+		TEST(test_msr_aborts),
+		TEST(test_msr_caps),
+		cmocka_unit_test(test_cpu_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

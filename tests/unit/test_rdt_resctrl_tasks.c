@@ -108,7 +108,7 @@ static void test_move_task(void **state)
 
 static void test_find_task_in_files(void **state)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	put("resctrl/" OWN "/tasks", "9\n7\n");
 	assert_int_equal(rdt_engine_find_task(engine, 7, group, &err), 0);
@@ -127,7 +127,7 @@ static void test_find_task_in_files(void **state)
 
 static void test_find_task_in_proc(void **state)
 {
-	char group[RDT_GROUP_NAME];
+	char group[RDT_GROUP_PATH];
 
 	make_folder("proc");
 	make_folder("proc/7");
@@ -135,7 +135,7 @@ static void test_find_task_in_proc(void **state)
 	reopen("proc", 0);
 	put("proc/7/cpu_resctrl_groups", "res:other\nmon:m\n");
 	assert_int_equal(rdt_engine_find_task(engine, 7, group, &err), 0);
-	assert_string_equal(group, "other");
+	assert_string_equal(group, "other/mon_groups/m");
 	put("proc/7/cpu_resctrl_groups", "res:/\nmon:\n");
 	assert_int_equal(rdt_engine_find_task(engine, 7, group, &err), 0);
 	assert_string_equal(group, "");

@@ -71,36 +71,41 @@ static void test_cpu_lists(void **state)
 	assert_false(rdt_text_is_cpu_list("1\0,2", 4));
 }
 
-#define LONG_NAME "0123456789012345678901234567890123456789"
-
 static const struct {
 	const char *text;
 	const char *group; /* NULL: not understood */
 } groups[] = {
 	{ "res:/\nmon:\n", "" },
-	{ "res:/\nmon:watch\n", "" },
+	{ "res:/\nmon:watch\n", "mon_groups/watch" },
 	{ "res:isolat-db\nmon:\n", "isolat-db" },
-	{ "res:a b:c\nmon:m\n", "a b:c" },
+	{ "res:isolat-db\nmon:isolat-vm1\n", "isolat-db/mon_groups/isolat-vm1" },
+	{ "res:a b:c\nmon:m\n", "a b:c/mon_groups/m" },
 	{ "res:\nmon:\n", NULL },
 	{ "", NULL },
 	{ "res:/", NULL },
 	{ "mon:\nres:/\n", NULL },
 	{ "res:/x\nmon:\n", NULL },
-	{ "res:" LONG_NAME "\nmon:\n", NULL },
+	{ "res:x\nmon:a/b\n", NULL },
 };
 
 static void test_groups(void **state)
 {
-	char group[sizeof(LONG_NAME) - 1];
+	char group[RDT_GROUP_PATH], longest[2 * RDT_GROUP_NAME];
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		bool is = rdt_text_resctrl_group(groups[i].text, strlen(groups[i].text), group, sizeof(group));
+		bool is = rdt_text_resctrl_group(groups[i].text, strlen(groups[i].text), group);
 
 		assert_int_equal(is, groups[i].group != NULL);
 		if (is)
 			assert_string_equal(group, groups[i].group);
 	}
-	assert_false(rdt_text_resctrl_group("res:a\0b\nmon:\n", 13, group, sizeof(group)));
+	assert_false(rdt_text_resctrl_group("res:a\0b\nmon:\n", 13, group));
+	/* As long as a name can be, and longer by one. */
+	for (int excess = 0; excess <= 1; excess++) {
+		int length = snprintf(longest, sizeof(longest), "res:%0*d\nmon:\n", RDT_GROUP_NAME - 1 + excess, 7);
+
+		assert_int_equal(rdt_text_resctrl_group(longest, (size_t)length, group), !excess);
+	}
 }
 
 static const struct {

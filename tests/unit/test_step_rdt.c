@@ -201,6 +201,63 @@ static void test_cpus(void **state)
 	expect_log("cpus isolat-db 2-3,8\ncpus isolat-db \n");
 }
 
+/* ---- monitor ---- */
+
+#define MONITOR "isolat-db/mon_groups/isolat-vm1"
+
+static void test_monitor(void **state)
+{
+	expect(&step_monitor, MONITOR, STEP_ABSENT);
+	fake_engine_make(fake, "isolat-db");
+	expect(&step_monitor, MONITOR, STEP_ABSENT);
+	assert_int_equal(write_to(&step_monitor, MONITOR, STEP_PRESENT), 0);
+	expect(&step_monitor, MONITOR, STEP_PRESENT);
+	expect(&step_group, "isolat-db", STEP_PRESENT);
+	assert_int_equal(write_to(&step_monitor, MONITOR, STEP_ABSENT), 0);
+	expect(&step_monitor, MONITOR, STEP_ABSENT);
+	assert_true(step_monitor.goes_with(MONITOR, "group", "isolat-db"));
+	assert_false(step_monitor.goes_with(MONITOR, "group", "isolat-d"));
+	assert_false(step_monitor.goes_with(MONITOR, "monitor", "isolat-db"));
+	assert_int_equal(write_to(&step_monitor, "libvirt/mon_groups/isolat-vm1", STEP_PRESENT), -1);
+	assert_int_equal(write_to(&step_monitor, "isolat-db/mon_groups/vm1", STEP_PRESENT), -1);
+	/* Without an RMID it is as if it had been rounded away; any other failure is one. */
+	fake->monitors = 0;
+	assert_int_equal(write_to(&step_monitor, MONITOR, STEP_PRESENT), 0);
+	expect(&step_monitor, MONITOR, STEP_ABSENT);
+	fake->monitors = 16;
+	fake->fail_write = fake->writes + 1;
+	fake->fail_errno = EIO;
+	assert_int_equal(write_to(&step_monitor, MONITOR, STEP_PRESENT), -1);
+}
+
+/* By way of the control group; and from there with one write. */
+static void test_task_in_monitor(void **state)
+{
+	fake_engine_make(fake, "isolat-db");
+	fake_engine_make(fake, MONITOR);
+	fake_engine_make(fake, "mon_groups/watch");
+	put_thread(12, 500, "mon_groups/watch");
+	expect(&step_task, "12@500", "mon_groups/watch");
+	assert_int_equal(write_to(&step_task, "12@500", MONITOR), 0);
+	expect(&step_task, "12@500", MONITOR);
+	assert_int_equal(write_to(&step_task, "12@500", "isolat-db"), 0);
+	expect(&step_task, "12@500", "isolat-db");
+	assert_int_equal(write_to(&step_task, "12@500", MONITOR), 0);
+	assert_int_equal(write_to(&step_task, "12@500", "mon_groups/watch"), 0);
+	expect(&step_task, "12@500", "mon_groups/watch");
+	expect_log("move 12 isolat-db\nmove 12 " MONITOR "\nmove 12 isolat-db\nmove 12 " MONITOR
+		   "\nmove 12 \nmove 12 mon_groups/watch\n");
+	assert_true(step_task.falls_with(MONITOR, "group", "isolat-db"));
+	assert_true(step_task.falls_with(MONITOR, "monitor", MONITOR));
+	assert_false(step_task.falls_with("isolat-db", "monitor", MONITOR));
+	assert_true(step_task.made("", MONITOR, "isolat-db"));
+	assert_false(step_task.made("", MONITOR, "isolat-d"));
+	assert_false(step_task.made("", MONITOR, ""));
+	/* One that could not be made: the thread is in the control group all the same. */
+	assert_int_equal(write_to(&step_task, "12@500", "isolat-db/mon_groups/isolat-vm2"), 0);
+	expect(&step_task, "12@500", "isolat-db");
+}
+
 static void test_falls_with(void **state)
 {
 	assert_true(step_task.falls_with("isolat-db", "group", "isolat-db"));
@@ -220,6 +277,11 @@ static void test_made(void **state)
 	assert_false(step_schemata.made(from, to, "L3:0=400\nMB:0=60\n"));
 	assert_false(step_schemata.made(from, to, "L3:1=400\nMB:0=70\n"));
 	assert_false(step_schemata.made(from, to, "L3:0=400\n"));
+	/* Each CPU is as it was, or as it was to be. */
+	assert_true(step_cpus.made("0-3", "2-5", "2-3"));
+	assert_true(step_cpus.made("", "2-5", "3"));
+	assert_false(step_cpus.made("0-3", "2-5", "0-1"));
+	assert_false(step_cpus.made("0-3", "2-5", "2-3,7"));
 }
 
 static void test_goes_with(void **state)
@@ -606,6 +668,8 @@ int main(void)
 		TEST(test_schemata_rounded),
 		TEST(test_schemata_refused),
 		TEST(test_cpus),
+		TEST(test_monitor),
+		TEST(test_task_in_monitor),
 		TEST(test_goes_with),
 		TEST(test_falls_with),
 		TEST(test_made),

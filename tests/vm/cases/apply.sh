@@ -9,34 +9,9 @@ build=$1
 isolat=$build/isolat
 resctrl=/sys/fs/resctrl
 scratch=$(mktemp -d)
+vms=() code=0 # as apply_host.sh says
 . "$(dirname "$0")/check.sh"
-
-listing()
-{
-	local file
-	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
-	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
-		while read -r file; do
-			case $file in
-			*/tasks) sed "s|^|$file:|" "$file" | grep -wE "$pids" ;;
-			*) sed "s|^|$file:|" "$file" ;;
-			esac
-		done
-	grep resctrl /proc/self/mounts
-}
-
-same() # NAME FILE
-{
-	listing >"$scratch/now"
-	check "$1" '' "$(diff "$2" "$scratch/now" | head -n 5 | tr '\n' ';')"
-}
-
-run() # ARGUMENTS...: isolat; its exit code in $code
-{
-	"$isolat" "$@" >"$scratch/out" 2>"$scratch/err"
-	code=$?
-	[ $code = 0 ] || cat "$scratch/err"
-}
+. "$(dirname "$0")/apply_host.sh"
 
 # What the emulated hardware has to hold for each group and domain, as resctrl says; classes count in the order of making.
 tell_masks()
@@ -50,32 +25,15 @@ tell_masks()
 	sleep 1 # the runner looks meanwhile
 }
 
-tell_group() # CLASS GROUP
-{
-	grep -o 'L3:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain mask; do
-		echo "rdt-is $domain $1 $mask"
-	done
-	# Intel's register holds what is throttled, AMD's the limit.
-	grep -o 'MB:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain value; do
-		[ "$linear" = 1 ] && value=$((100 - value))
-		echo "rdt-mb $domain $1" $value
-	done
-}
-
 mount -t resctrl resctrl $resctrl || exit 1
+# shellcheck disable=SC2034 # for apply_host.sh
 linear=$(cat $resctrl/info/MB/delay_linear)
 mkdir $resctrl/machine-other
 top=$(($(cat $resctrl/info/L3/cbm_mask | sed 's/^/0x/') + 1))
 other=$(printf '%x' $((top / 2 | top / 4)))
 echo "L3:0=$other;1=$other" >$resctrl/machine-other/schemata || failed=1
 echo $$ >$resctrl/machine-other/tasks
-vms=()
-for threads in 2 3 1 2; do
-	(echo $BASHPID >$resctrl/tasks; exec "$build/tests/sim/crowd" $threads >/dev/null) &
-	vms+=($!)
-done
-sleep 1
-pids=$(IFS='|'; echo "${vms[*]}")
+start_vms 2 3 1 2
 {
 	printf '%s\n' 'version: 1' 'classes:' \
 		'  - { name: latency, cores: dedicated, cache: { l3: 2 ways, exclusive: yes, io_ways: yes } }' \

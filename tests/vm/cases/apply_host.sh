@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# For the scripts that apply profiles in a host VM with emulated RDT. $resctrl, $scratch, $isolat, $linear and $pids are
+# theirs, and check.sh's check().
+# shellcheck shell=bash disable=SC2154,SC2034
+
+listing()
+{
+	local file
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
+		while read -r file; do
+			case $file in
+			*/tasks) sed "s|^|$file:|" "$file" | grep -wE "$pids" ;;
+			*) sed "s|^|$file:|" "$file" ;;
+			esac
+		done
+	grep resctrl /proc/self/mounts
+}
+
+same() # NAME FILE
+{
+	listing >"$scratch/now"
+	check "$1" '' "$(diff "$2" "$scratch/now" | head -n 5 | tr '\n' ';')"
+}
+
+run() # ARGUMENTS...: isolat; its exit code in $code
+{
+	"$isolat" "$@" >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	[ $code = 0 ] || cat "$scratch/err"
+}
+
+# What the emulated hardware has to hold for a group, as resctrl says; in percent, or as the register is (linear=0).
+tell_group() # CLASS GROUP
+{
+	grep -o 'L3:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain mask; do
+		echo "rdt-is $domain $1 $mask"
+	done
+	# Intel's register holds what is throttled, AMD's the limit.
+	grep -o 'MB:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain value; do
+		[ "$linear" = 1 ] && value=$((100 - value))
+		echo "rdt-mb $domain $1" $value
+	done
+}
+
+start_vms() # THREADS...: crowds that stand for VMs, in $vms and $pids
+{
+	local threads
+	vms=()
+	for threads in "$@"; do
+		([ ! -f $resctrl/tasks ] || echo $BASHPID >$resctrl/tasks; exec "$build/tests/sim/crowd" "$threads" >/dev/null) &
+		vms+=($!)
+	done
+	sleep 1
+	pids=$(IFS='|'; echo "${vms[*]}")
+}
