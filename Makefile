@@ -22,6 +22,7 @@ DKMS       ?= dkms
 T          ?=
 
 BINDIR     := $(PREFIX)/bin
+SBINDIR    := $(PREFIX)/sbin
 LIBEXECDIR := $(PREFIX)/libexec/isolat
 MANDIR     := $(PREFIX)/share/man
 COMPDIR    := $(PREFIX)/share/bash-completion/completions
@@ -49,7 +50,7 @@ ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DISOLAT_VERSION='"$(VERSION)"' \
 # The launcher, as a library for isolat, its own command and the tests.
 MICROVM_SRC := $(addprefix bench/microvm/,accel.c host_root.c image.c kernel.c microvm.c qemu.c qmp.c spawn.c)
 RDT_EMU_SRC := $(wildcard bench/microvm/rdt_emu*.c) bench/microvm/rdt_state.c
-TOOLS_SRC   := $(filter-out tools/isolat.c,$(wildcard tools/*.c))
+TOOLS_SRC   := $(filter-out tools/isolat.c tools/exitless_timerd.c,$(wildcard tools/*.c))
 BENCH_SRC   := $(filter-out $(wildcard bench/*_guest.c bench/*_main.c) bench/guest_commands.c,$(wildcard bench/*.c))
 GUEST_SRC   := guest/idle_predictor.c
 
@@ -62,13 +63,14 @@ LIB_OBJ     := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
 PROGRAMS    := $(B)/isolat $(B)/isolat-microvm $(B)/rdt-state $(B)/idle-replay $(B)/idle-gen $(B)/exitless-bench
 HELPERS     := $(B)/isolat-init $(B)/kvm_halt_poll.so $(B)/rdt_emu.so $(B)/idle-bench-guest $(B)/timer-bench-guest $(B)/isolat-pqos
+DAEMONS     := $(B)/exitless-timerd
 MAN_PAGES   := $(wildcard docs/*.[1-8])
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all check check-built fuzz demo demo-built bench-check kernels modules install uninstall dkms-install style clean deps
 
-all: $(PROGRAMS) $(HELPERS)
+all: $(PROGRAMS) $(DAEMONS) $(HELPERS)
 
 deps:
 	$(Q)./.ci/install-packages
@@ -87,6 +89,7 @@ $(B)/libisolat.a: $(LIB_OBJ)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/isolat: $(B)/obj/tools/isolat.o $(B)/libisolat.a
+$(B)/exitless-timerd: $(B)/obj/tools/exitless_timerd.o $(B)/libisolat.a
 $(B)/isolat-microvm: $(B)/obj/bench/microvm/main.o $(B)/libisolat.a
 $(B)/rdt-state: $(B)/obj/bench/microvm/rdt_state_main.o $(B)/libisolat.a
 $(B)/idle-replay: $(B)/obj/bench/idle_replay_main.o $(B)/libisolat.a
@@ -94,7 +97,7 @@ $(B)/idle-gen: $(B)/obj/bench/idle_gen_main.o $(B)/libisolat.a
 $(B)/exitless-bench: $(B)/obj/bench/exitless_bench_main.o $(B)/libisolat.a
 $(B)/idle-predictor-bench: $(B)/obj/bench/idle_predictor_main.o $(B)/libisolat.a
 $(B)/plan-bench: $(B)/obj/bench/plan_main.o $(B)/libisolat.a
-$(PROGRAMS) $(B)/idle-predictor-bench $(B)/plan-bench:
+$(PROGRAMS) $(DAEMONS) $(B)/idle-predictor-bench $(B)/plan-bench:
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
 # libpqos lives here, and in no other program.
@@ -199,7 +202,7 @@ TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/ca
 
 check: deps
 	$(Q)$(MAKE) check-built
-check-built: all $(UNIT_TESTS) $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
+check-built: all $(UNIT_TESTS) $(B)/tests/unit/timer_peer $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) tests/run.sh $(T)
 
 demo: deps
@@ -240,6 +243,7 @@ style: deps
 install: all
 	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(COMPDIR)
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(Q)install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(DAEMONS)
 	$(Q)install -m 755 $(HELPERS) bench/microvm/fetch-kernel.sh $(DESTDIR)$(LIBEXECDIR)
 	$(Q)for page in $(MAN_PAGES); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit; done
 	$(Q)install -D -m 644 -t $(DESTDIR)$(EXAMPLEDIR) tools/examples/*.yaml
@@ -248,7 +252,7 @@ install: all
 
 uninstall:
 	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(EXAMPLEDIR)
-	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(addprefix $(DESTDIR)$(COMPDIR)/,isolat isolat-microvm)
+	$(Q)rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(BINDIR)/%) $(DAEMONS:$(B)/%=$(DESTDIR)$(SBINDIR)/%) $(addprefix $(DESTDIR)$(COMPDIR)/,isolat isolat-microvm)
 	$(Q)for page in $(notdir $(MAN_PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 
 dkms-install:

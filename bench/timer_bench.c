@@ -122,7 +122,11 @@ static int keep_off_agent(struct timer_run *r)
 
 static int start_vm(struct timer_run *r)
 {
-	const struct timer_agent_setup setup = { .slots = VCPUS, .cpu = r->config->agent_cpu };
+	const struct timer_agent_setup setup = {
+		.slots = VCPUS,
+		.cpu = r->config->agent_cpu,
+		.more = r->config->agent_options,
+	};
 	char guest_path[PATH_MAX];
 	const char *const argv[] = { "/isolat/timer-bench-guest", NULL };
 	const struct microvm_file files[] = {

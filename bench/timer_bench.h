@@ -15,14 +15,15 @@
 #define TIMER_BENCH_VERSION 1
 
 struct timer_bench_config {
-	const char *kernel;	     /* the guest's, as in struct microvm_config */
-	const char *poll_module;     /* path of smart_idle_poll.ko for that kernel */
-	const char *exitless_module; /* path of exitless_timer.ko for it */
-	enum microvm_accel accel;    /* KVM, or AUTO */
-	int agent_cpu;		     /* the scanner's; the vCPU runs elsewhere */
-	unsigned int timers;	     /* sleeps, or cycles, for each cell */
-	unsigned int poll_max_us;    /* smart_idle_poll's longest poll in its cells */
-	const char *module_params;   /* more of its parameters, such as "steal_pct=0"; may be NULL */
+	const char *kernel;		  /* the guest's, as in struct microvm_config */
+	const char *poll_module;	  /* path of smart_idle_poll.ko for that kernel */
+	const char *exitless_module;	  /* path of exitless_timer.ko for it */
+	enum microvm_accel accel;	  /* KVM, or AUTO */
+	int agent_cpu;			  /* the scanner's; the vCPU runs elsewhere */
+	const char *const *agent_options; /* more for exitless-timerd, NULL-terminated; may be NULL */
+	unsigned int timers;		  /* sleeps, or cycles, for each cell */
+	unsigned int poll_max_us;	  /* smart_idle_poll's longest poll in its cells */
+	const char *module_params;	  /* more of its parameters, such as "steal_pct=0"; may be NULL */
 	const unsigned int *intervals_us;
 	size_t n_intervals;
 	bool both_pi_inject; /* measure with kvm.pi_inject_timer off and on; else with it as it is. Only for a lab's

@@ -176,6 +176,8 @@ static int run_in_lab(struct request *r, json_t **report)
 /* Measures, here or in the lab. */
 static int make_report(struct request *r, json_t **report)
 {
+	static const char *const patient[] = { "--dead-ms=5000", NULL };
+
 	/* What was named must be there, and that is said before the first VM is started. */
 	if (find_modules(r, true) || bench_place_choose(&r->place, &r->err))
 		return -1;
@@ -183,8 +185,12 @@ static int make_report(struct request *r, json_t **report)
 	r->bench.kernel = r->place.kernel;
 	r->bench.accel = MICROVM_ACCEL_KVM;
 	r->bench.both_pi_inject = r->place.inside;
-	if (r->place.lab || r->place.inside) /* what the guest calls steal is the emulator's */
+	/* An emulated CPU stands still for longer than an agent may; and what the guest calls steal is the emulator's.
+	 */
+	if (r->place.lab || r->place.inside) {
+		r->bench.agent_options = patient;
 		r->bench.module_params = "steal_pct=0";
+	}
 	if (set_defaults(r) || find_modules(r, false))
 		return -1;
 	return r->place.lab ? run_in_lab(r, report) : timer_bench_run(&r->bench, report, &r->err);

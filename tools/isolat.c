@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
 	{ "plan", "show what each VM of a profile would get on this host", cmd_plan },
 	{ "run", "run a command under a class, and take all back", cmd_run },
 	{ "status", "show what was asked for, is programmed and is measured", cmd_status },
+	{ "timer", "ask the daemon that fires exitless timers", cmd_timer },
 	{ "trace", "record what the kernel of this machine does", cmd_trace },
 	{ "undo", "take back what apply has done", cmd_undo },
 	{ "verify", "prove that the host is still as it was applied", cmd_verify },

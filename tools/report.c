@@ -52,29 +52,33 @@ json_t *report_string(const char *text)
 	return string;
 }
 
-static void print_error_line(const struct isolat_error *err)
+void report_error_line(const struct isolat_error *err, char line[REPORT_ERROR_LINE])
 {
-	char line[sizeof(*err) + 64];
 	bool object = err->object[0], hint = err->hint[0];
 
-	snprintf(line, sizeof(line), "%s: %s%s%s: %s%s%s%s", report_program, err->what, object ? " " : "", err->object,
-		 err->reason, hint ? " (" : "", err->hint, hint ? ")" : "");
+	snprintf(line, REPORT_ERROR_LINE, "%s: %s%s%s: %s%s%s%s", report_program, err->what, object ? " " : "",
+		 err->object, err->reason, hint ? " (" : "", err->hint, hint ? ")" : "");
 	report_clean(line);
-	fprintf(stderr, "%s\n", line);
+}
+
+json_t *report_error_json(const struct isolat_error *err)
+{
+	return json_pack("{s:{s:i, s:o, s:o, s:o, s:o}}", "error", "code", (int)err->code, "what",
+			 report_string(err->what), "object", report_string(err->object), "reason",
+			 report_string(err->reason), "hint", report_string(err->hint));
 }
 
 int report_error(const struct isolat_error *err, bool json)
 {
-	json_t *doc = NULL;
+	json_t *doc = json ? report_error_json(err) : NULL;
+	char line[REPORT_ERROR_LINE];
 
-	if (json)
-		doc = json_pack("{s:{s:i, s:o, s:o, s:o, s:o}}", "error", "code", (int)err->code, "what",
-				report_string(err->what), "object", report_string(err->object), "reason",
-				report_string(err->reason), "hint", report_string(err->hint));
-	if (doc)
+	if (doc) {
 		report_json(doc);
-	else
-		print_error_line(err);
+	} else {
+		report_error_line(err, line);
+		fprintf(stderr, "%s\n", line);
+	}
 	return err->code;
 }
 

@@ -90,6 +90,11 @@ bool report_wants_json(int argc, char **argv);
 /* Shows @err as a line on stderr, or as JSON on stdout. Returns its code. */
 int report_error(const struct isolat_error *err, bool json);
 
+/* What report_error() shows: the line without its end, and the JSON object. */
+#define REPORT_ERROR_LINE (sizeof(struct isolat_error) + 64)
+void report_error_line(const struct isolat_error *err, char line[REPORT_ERROR_LINE]);
+json_t *report_error_json(const struct isolat_error *err);
+
 /*
  * Prints @doc and a newline, and drops the reference. Returns ISOLAT_OK, or ISOLAT_FAILED with an error shown when
  * @doc is NULL (jansson's way to say that there was no memory).

@@ -276,9 +276,10 @@ test_agreement()
 # Compares help and man page of a command without verbs, and the completion where it has one.
 test_command_agreement() # COMMAND
 {
-	local page=$top/docs/$1.1 options
+	local page options
+	page=$(echo "$top/docs/$1".[1-8])
 	options=$("$bin/$1" --help | help_options)
-	same "$1.1 has the options of: $1" "$options" "$(man_options "$page")"
+	same "${page##*/} has the options of: $1" "$options" "$(man_options "$page")"
 	[ "$1" = isolat-microvm ] || return
 	same "completion has the options of: $1" "$options" "$(completions "$bin/$1" --)"
 }
@@ -287,13 +288,13 @@ test_command_agreement() # COMMAND
 test_other_commands()
 {
 	local isolat command why
-	for command in isolat-microvm rdt-state idle-replay idle-gen exitless-bench; do
+	for command in isolat-microvm rdt-state idle-replay idle-gen exitless-bench exitless-timerd; do
 		isolat=$bin/$command
 		run --frob word --json
 		why=
 		[ "$code" = 2 ] || why="exit code $code, not 2; "
 		grep -q -- '--frob' "$scratch/err" || [[ $command =~ ^(rdt-state|idle-replay|exitless-bench)$ ]] || why+="no line on stderr; "
-		grep -q '"object": "--frob"' "$scratch/out" || [[ $command =~ ^(isolat-microvm|idle-gen)$ ]] || why+="no JSON"
+		grep -q '"object": "--frob"' "$scratch/out" || [[ $command =~ ^(isolat-microvm|idle-gen|exitless-timerd)$ ]] || why+="no JSON"
 		verdict "$command: unknown option" "$why"
 		shows "$command --help" "^Usage: $command" --help
 		shows "$command --version" "^$command [0-9]*\.[0-9]*\.[0-9]*\$" --version
@@ -423,6 +424,7 @@ test_command_agreement rdt-state
 test_command_agreement idle-replay
 test_command_agreement idle-gen
 test_command_agreement exitless-bench
+test_command_agreement exitless-timerd
 test_other_commands
 test_idle_gen
 test_completion

@@ -35,6 +35,7 @@ expected()
 {
 	local page
 	printf '755 usr/bin/%s\n' exitless-bench idle-gen idle-replay isolat isolat-microvm rdt-state
+	echo "755 usr/sbin/exitless-timerd"
 	printf '755 usr/libexec/isolat/%s\n' isolat-init idle-bench-guest timer-bench-guest kvm_halt_poll.so rdt_emu.so isolat-pqos fetch-kernel.sh
 	for page in docs/*.[1-8]; do
 		echo "644 usr/share/man/man${page##*.}/${page##*/}"

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "timer_loop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t timer_loop_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int timer_loop_open(struct isolat_error *err)
+{
+	int loop = epoll_create1(EPOLL_CLOEXEC);
+
+	return loop < 0 ? isolat_fail(err, ISOLAT_FAILED, "make an epoll set", NULL, "%s", strerror(errno)) : loop;
+}
+
+int timer_loop_watch(int loop, struct timer_source *source, bool write)
+{
+	struct epoll_event event = { .events = write ? EPOLLOUT : EPOLLIN, .data.ptr = source };
+
+	if (!epoll_ctl(loop, EPOLL_CTL_ADD, source->fd, &event))
+		return 0;
+	return errno == EEXIST ? epoll_ctl(loop, EPOLL_CTL_MOD, source->fd, &event) : -1;
+}
+
+void timer_loop_close(struct timer_source *source)
+{
+	if (source->fd >= 0)
+		close(source->fd);
+	source->fd = -1;
+}
+
+void timer_loop_step(int loop, int timeout_ms)
+{
+	struct epoll_event event;
+
+	if (epoll_wait(loop, &event, 1, timeout_ms) == 1) {
+		struct timer_source *source = event.data.ptr;
+
+		source->ready(source);
+	}
+}
