@@ -52,7 +52,7 @@ MICROVM_SRC := $(addprefix bench/microvm/,accel.c host_root.c image.c kernel.c m
 RDT_EMU_SRC := $(wildcard bench/microvm/rdt_emu*.c) bench/microvm/rdt_state.c
 TOOLS_SRC   := $(filter-out tools/isolat.c tools/exitless_timerd.c,$(wildcard tools/*.c))
 BENCH_SRC   := $(filter-out $(wildcard bench/*_guest.c bench/*_main.c) bench/guest_commands.c,$(wildcard bench/*.c))
-GUEST_SRC   := guest/idle_predictor.c
+GUEST_SRC   := guest/idle_predictor.c guest/tsc_map.c
 
 CPUSETS_SRC := $(wildcard cpusets/*.c)
 PQOS_HELPER := $(wildcard pqos-integration/pqos_helper*.c)
@@ -129,7 +129,7 @@ kernels: $(KERNELS:%=$(B)/kernels/%/complete)
 $(B)/kernels/%/complete: bench/microvm/fetch-kernel.sh
 	$(call say,FETCH,$*)bench/microvm/fetch-kernel.sh $* $(B)/kernels/$* && touch $@
 
-GUEST_MODULE_SRC := $(wildcard guest/*.c guest/*.h) guest/Kbuild
+GUEST_MODULE_SRC := $(wildcard guest/*.c guest/*.h) guest/Kbuild include/isolat/exitless_timer.h
 TEST_MODULE_SRC  := $(wildcard tests/vm/modules/*.c) tests/vm/modules/Kbuild
 
 # Kbuild writes beside its sources, so each kernel gets a copy of them.
@@ -209,6 +209,8 @@ demo: deps
 	$(Q)$(MAKE) demo-built
 demo-built: all $(MODULES_BUILT)
 	$(Q)$(TEST_ENV) $(B)/isolat bench idle --host-polling off
+	@echo
+	$(Q)$(TEST_ENV) $(B)/isolat bench timer --intervals 200
 
 bench-check: deps
 	$(Q)$(MAKE) all sim $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)

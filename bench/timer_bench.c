@@ -77,7 +77,10 @@ static int set_poll(struct timer_run *r, bool on)
 static int set_exitless(struct timer_run *r, bool on)
 {
 	r->exitless = on;
-	return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless %s", on ? "watch=none" : "");
+	if (!on)
+		return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless ");
+	return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless watch=none %s",
+				r->config->exitless_params ? r->config->exitless_params : "");
 }
 
 /* All methods and intervals with one timer, without and with smart idle poll. */

@@ -24,6 +24,7 @@ struct timer_bench_config {
 	unsigned int timers;		  /* sleeps, or cycles, for each cell */
 	unsigned int poll_max_us;	  /* smart_idle_poll's longest poll in its cells */
 	const char *module_params;	  /* more of its parameters, such as "steal_pct=0"; may be NULL */
+	const char *exitless_params;	  /* of exitless_timer, beside watch=none; may be NULL */
 	const unsigned int *intervals_us;
 	size_t n_intervals;
 	bool both_pi_inject; /* measure with kvm.pi_inject_timer off and on; else with it as it is. Only for a lab's

@@ -189,6 +189,7 @@ static int make_report(struct request *r, json_t **report)
 	 */
 	if (r->place.lab || r->place.inside) {
 		r->bench.agent_options = patient;
+		r->bench.exitless_params = "dead_ms=5000";
 		r->bench.module_params = "steal_pct=0";
 	}
 	if (set_defaults(r) || find_modules(r, false))

@@ -141,7 +141,8 @@ static struct scan *take(void)
 	scan_lines(scan, "/proc/interrupts", interrupt_name);
 	scan_lines(scan, "/proc/vmallocinfo", module_area);
 	scan_lines(scan, "/sys/devices/system/cpu/hotplug/states", whole_line);
-	scan_values(scan, "/sys/devices/system/clockevents/*/current_device");
+	/* Not the broadcast device: exitless_timer(7) says why one may stay. */
+	scan_values(scan, "/sys/devices/system/clockevents/clockevent*/current_device");
 	scan_values(scan, "/sys/devices/system/cpu/cpuidle/*");
 	scan_values(scan, "/sys/devices/system/cpu/cpu*/cpuidle/state*/name");
 	scan_values(scan, "/sys/devices/system/cpu/cpu*/online");

@@ -72,6 +72,7 @@ struct microvm_config {
 	bool nested;		 /* KVM inside (emulated SVM, or the hardware's own); kept alive by an idle VM */
 	bool host_root;		 /* a host VM */
 	bool acpi_pc;		 /* machine "pc" (PCI, S3) in place of "microvm" */
+	bool stock_image;	 /* not the uncompressed image, which boots faster, but does not come back from S3 */
 	bool leak_scan;		 /* compare what the kernel holds before and after the program */
 	long halt_poll_ns;	 /* host halt polling for this VM alone, under KVM; -1 or 0-initialised via has_... */
 	bool has_halt_poll;	 /* whether halt_poll_ns is set */

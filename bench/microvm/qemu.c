@@ -143,7 +143,7 @@ static void add_kernel(struct arg_list *args, const struct microvm_config *confi
 		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u", tsc_khz());
 	arg_add(args, "-kernel");
 	/* The PVH entry of the uncompressed image saves seconds of emulated decompression, also in nested guests. */
-	arg_add(args, "%s", kernel->vmlinux[0] ? kernel->vmlinux : kernel->image);
+	arg_add(args, "%s", kernel->vmlinux[0] && !config->stock_image ? kernel->vmlinux : kernel->image);
 	arg_add(args, "-initrd");
 	arg_add(args, "/proc/self/fd/%d", files->initramfs);
 	arg_add(args, "-append");

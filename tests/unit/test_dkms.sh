@@ -22,7 +22,7 @@ check() { # NAME COMMAND...
 }
 
 mkdir -p "$trees/src/isolat-guest-$version" "$trees/tree"
-cp guest/*.[ch] guest/Kbuild guest/dkms.conf "$trees/src/isolat-guest-$version/"
+cp guest/*.[ch] guest/Kbuild guest/dkms.conf include/isolat/exitless_timer.h "$trees/src/isolat-guest-$version/"
 options="--sourcetree $trees/src --dkmstree $trees/tree --installtree $trees/install --no-depmod -m isolat-guest -v $version"
 
 for series in 6.1 6.12; do
@@ -30,10 +30,12 @@ for series in 6.1 6.12; do
 	mkdir -p "$trees/install/$release"
 	# shellcheck disable=SC2086
 	check "dkms install for $series" dkms install $options -k "$release" --kernelsourcedir "$build/kernels/$series/headers"
-	check "module is where modprobe looks, $series" \
-		sh -c "ls $trees/install/$release/updates/dkms/smart_idle_poll.ko*"
+	for module in smart_idle_poll exitless_timer; do
+		check "$module is where modprobe looks, $series" \
+			sh -c "ls $trees/install/$release/updates/dkms/$module.ko*"
+	done
 	# shellcheck disable=SC2086
 	check "dkms remove for $series" dkms remove $options -k "$release"
-	check "nothing is left, $series" sh -c "[ -z \"\$(find $trees/install -name 'smart_idle_poll*')\" ]"
+	check "nothing is left, $series" sh -c "[ -z \"\$(find $trees/install -name '*.ko*')\" ]"
 done
 exit $failed

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 failed=0
 
 # Only a kernel build can compile these; it does, with warnings on.
-kernel_only=' guest/sip.h guest/compat.h guest/sip_trace.h '
+kernel_only=' guest/sip.h guest/compat.h guest/sip_trace.h guest/xt.h '
 
 read -ra flags < <(pkg-config --cflags hwloc jansson libarchive libcyaml libkmod libtraceevent)
 flags+=(-std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -D_GNU_SOURCE)

@@ -15,7 +15,7 @@ no_suspend() {
 
 for series in 6.1 6.12; do
 	mkdir "$work/$series"
-	cp guest/*.[ch] guest/Kbuild "$work/$series/"
+	cp guest/*.[ch] guest/Kbuild include/isolat/exitless_timer.h "$work/$series/"
 	make -C "$build/kernels/$series/headers" M="$work/$series" W=1 C=2 modules > "$work/log" 2>&1
 	status=$?
 	# BTF needs the kernel's vmlinux with debug information, which Debian does not ship with the headers.

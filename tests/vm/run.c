@@ -108,6 +108,8 @@ static void parse_option(struct test *t, const char *word)
 		c->nested = true;
 	else if (!strcmp(word, "pc"))
 		c->acpi_pc = true;
+	else if (!strcmp(word, "stock-image"))
+		c->stock_image = true;
 	else if (value_of(word, "rdt", &value))
 		c->rdt = !strcmp(value, "amd") ? MICROVM_RDT_AMD : MICROVM_RDT_INTEL;
 	else if (value_of(word, "sockets", &value))

@@ -9,7 +9,7 @@
 #   kill-daemon           exitless-timerd dies; its scanner sees that
 #   kill-all              both at once: nobody is left to tell
 #   stop-all              both are stopped
-#   restart N             the scanner is restarted N times, each time when the one before serves
+#   restart N             the scanner is replaced N times, each time when the one before serves
 #   jump CYCLES           the host's clock jumps, as the scanner sees it
 #   open-close N          N sockets for other VMs are made, connected to and taken away
 #   hostile SECONDS       another VM arms in the past for ever, rewrites its lines and lies about its clock
@@ -40,7 +40,8 @@ kill-all)	kill -9 "$pid" "$(scanner)" ;;
 stop-all)	kill -STOP "$pid" "$(scanner)" ;;
 restart)
 	for _ in $(seq "$argument"); do
-		before=$(scanner) && kill -9 "$before" && another_scanner "$before" > /dev/null || exit
+		before=$(scanner) && "$peer" ask "$folder/control" '{"do": "restart-scanner", "cpu": -1}' > /dev/null &&
+			another_scanner "$before" > /dev/null || exit
 	done ;;
 jump)		"$peer" ask "$folder/control" "{\"do\": \"jump\", \"cycles\": $argument}" | grep -qx '{}' ;;
 open-close)

@@ -3,6 +3,7 @@
  * What shakes smart_idle_poll inside a VM: CPUs and the module that come and go under load, idle injection, and
  * suspend-to-idle. The launcher's scan for splats and leaks has the last word on each.
  */
+#include "rtc.h"
 #include "sip.h"
 
 #include <glob.h>
@@ -226,42 +227,19 @@ static void inject(void)
 
 /* --- suspend-to-idle --- */
 
-/* The number in front of "rtc0" in /proc/interrupts. */
-static int rtc_interrupt(void)
-{
-	char *text = guest_read_file("/proc/interrupts"), *at = text ? strstr(text, "rtc0") : NULL;
-	int irq = -1;
-
-	while (at && at > text && at[-1] != '\n')
-		at--;
-	if (at)
-		irq = atoi(at);
-	free(text);
-	return irq;
-}
-
 static void freeze_once(void)
 {
-	long long forced = sip_count("halts_forced", EVERY_CPU), seconds;
-	int rc;
+	long long forced = sip_count("halts_forced", EVERY_CPU);
 
-	require(!guest_write_file("/sys/class/rtc/rtc0/wakealarm", "+2"), "set an alarm");
-	seconds = guest_read_long("/sys/class/rtc/rtc0/since_epoch");
-	rc = guest_write_file("/sys/power/state", "freeze");
-	seconds = guest_read_long("/sys/class/rtc/rtc0/since_epoch") - seconds;
+	rtc_sleep("freeze");
 	forced = sip_count("halts_forced", EVERY_CPU) - forced;
-	check(!rc, "freeze%s%s", rc ? ": " : "", rc ? strerror(errno) : "");
-	check(seconds >= 1, "the alarm ended it, nothing earlier (%lld s)", seconds);
 	check(forced >= 2, "%lld forced halts", forced);
 	check(sip_growth("polls_hit", EVERY_CPU, ping_pong_2000) > 100, "then short idles are polled as before");
 }
 
 static void freeze(void)
 {
-	char param[32];
-
-	snprintf(param, sizeof(param), "irq=%d", rtc_interrupt());
-	require(!guest_load_module("rtc_wake", param), "the clock's interrupt may wake: %s", param);
+	rtc_may_wake();
 	sip_load(SIP_NO_GUARD);
 	for (int i = 0; i < 3; i++)
 		freeze_once();

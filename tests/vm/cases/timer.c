@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * exitless_timer inside a VM, against a real exitless-timerd. Told from counters, states and the kernel's interrupt
+ * counts; that no timer is lost is told by sleepers that all go on. timer_faults.c has what happens when the agent
+ * dies.
+ */
+#include "rtc.h"
+#include "timer.h"
+
+static struct sleeper sleepers[MAX_CPUS];
+
+static bool status_is(const char *key, const char *value)
+{
+	return !strcmp(xt_status(key), value);
+}
+
+/* Waits for @key to be @value; sleeps where the timers are sure. */
+static bool becomes(const char *key, const char *value)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (status_is(key, value))
+			return true;
+		sleep_ms(2);
+	}
+	return false;
+}
+
+/* All of them must go on for another @n sleeps each. */
+static void go_on(int cpus, int n)
+{
+	require(sleepers_go_on(sleepers, cpus, n), "each of %d CPUs sleeps %d times more", cpus, n);
+}
+
+static void never_early(void)
+{
+	check(!xt_count("early", EVERY_CPU), "no timer fired early: %lld", xt_count("early", EVERY_CPU));
+}
+
+/* --- cases --- */
+
+struct counts {
+	long long armed, fired, local;
+};
+
+static struct counts counts_of(int cpu)
+{
+	return (struct counts){ xt_count("armed", cpu), xt_count("fired", cpu), guest_interrupts("LOC", cpu) };
+}
+
+/*
+ * @cpu's sleeps are armed and fired by the agent, and not by its LAPIC. An emulator that got no CPU for so long that
+ * the guest fell back, as it should, is no answer: then once more.
+ */
+static void serves(int cpu)
+{
+	struct counts before, after;
+	char fallbacks[64];
+
+	guest_pin(cpu);
+	for (int i = 0; i < 5; i++) {
+		require(becomes("state", "runs"), "state: %s", xt_status("state"));
+		strcpy(fallbacks, xt_status("fallbacks"));
+		before = counts_of(cpu);
+		naps(300, 300);
+		after = counts_of(cpu);
+		if (status_is("fallbacks", fallbacks))
+			break;
+		printf("fell back: once more\n");
+	}
+	check(after.armed - before.armed >= 300 && after.fired - before.fired >= 250,
+	      "CPU %d: 300 sleeps, %lld armed, %lld fired", cpu, after.armed - before.armed,
+	      after.fired - before.fired);
+	check(after.local - before.local < 10, "CPU %d: %lld interrupts of its LAPIC's timer", cpu,
+	      after.local - before.local);
+}
+
+static void basic(void)
+{
+	int cpus = cpus_online();
+
+	xt_load("" PATIENT);
+	check(status_is("state", "runs"), "state: %s", xt_status("state"));
+	check(status_is("watch_cpu", "0") && !device_is(0, "exitless"), "CPU 0 watches");
+	check(cpus_exitless() == cpus - 1, "%d of %d CPUs are exitless", cpus_exitless(), cpus);
+	check(file_says(DEVICES "broadcast/current_device", "exitless-placeholder"), "the placeholder is there");
+	for (int cpu = 1; cpu < cpus; cpu++)
+		serves(cpu);
+	printf("figure timer-width_cycles value=%s\n", xt_status("width_cycles"));
+	never_early();
+	xt_unload();
+	guest_pin(cpus - 1);
+	naps(100, 300);
+}
+
+/* With watch=none the last CPU goes, too; and a page or a module of version 1.0 does without rings. */
+static void none(void)
+{
+	int cpus = cpus_online();
+
+	xt_load("watch=none" PATIENT);
+	check(status_is("state", "runs") && cpus_exitless() == cpus, "all %d CPUs are exitless", cpus);
+	serves(0);
+	never_early();
+	xt_unload();
+}
+
+static void no_rings(const char *params, const char *protocol)
+{
+	xt_load(params);
+	check(status_is("protocol", protocol), "protocol %s", xt_status("protocol"));
+	serves(0);
+	check((xt_count("rings", EVERY_CPU) > 0) == !strcmp(protocol, "1.1"), "%lld rings",
+	      xt_count("rings", EVERY_CPU));
+	never_early();
+	xt_unload();
+}
+
+static void versions(void)
+{
+	no_rings("watch=none" PATIENT, "1.1");
+	no_rings("watch=none doorbell=0" PATIENT, "1.0");
+}
+
+static void page_1_0(void)
+{
+	no_rings("watch=none" PATIENT, "1.0");
+}
+
+static void alone(void)
+{
+	xt_load("" PATIENT);
+	check(status_is("state", "alone"), "state: %s", xt_status("state"));
+	check(log_has("CPU 0 is alone"), "the log says why");
+	xt_unload();
+	none();
+}
+
+#define RELOADS 20
+
+static void reload(void)
+{
+	int cpus = cpus_online(), failed = 0;
+
+	sleepers_start(sleepers, cpus_online(), 300);
+	for (int i = 0; i < RELOADS; i++) {
+		failed += guest_load_module(XT, i % 2 ? "watch=none" PATIENT : PATIENT) != 0;
+		failed += !status_is("placeholder", i ? "found" : "made");
+		failed += cpus_exitless() != cpus - !(i % 2);
+		go_on(cpus, 20);
+		failed += xt_count("early", EVERY_CPU) != 0;
+		failed += guest_unload_module(XT) != 0 || !xt_is_gone();
+	}
+	check(!failed, "insmod and rmmod %d times, one placeholder in all: %d failures", RELOADS, failed);
+	sleepers_stop(sleepers, cpus);
+}
+
+static void toggle(void)
+{
+	int cpus = cpus_online(), failed = 0;
+
+	xt_load("watch=none" PATIENT);
+	sleepers_start(sleepers, cpus_online(), 300);
+	for (int i = 0; i < 30; i++) {
+		failed += guest_write_file(XT_DEBUGFS "/enable", "0") != 0 || cpus_exitless() != 0;
+		failed += !status_is("state", "off");
+		go_on(cpus, 10);
+		failed += guest_write_file(XT_DEBUGFS "/enable", "1") != 0 || cpus_exitless() != cpus;
+		go_on(cpus, 10);
+	}
+	check(!failed, "off and on 30 times: %d failures", failed);
+	sleepers_stop(sleepers, cpus);
+	never_early();
+	xt_unload();
+}
+
+static int set_online(int cpu, bool online)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return guest_write_file(path, online ? "1" : "0");
+}
+
+/* The last CPU watches, and hands over when it goes; and another one goes. */
+static void hotplug(void)
+{
+	int cpus = cpus_online(), last = cpus - 1, failed = 0;
+	char params[32], watch[12];
+
+	snprintf(params, sizeof(params), "watch=%d" PATIENT, last);
+	snprintf(watch, sizeof(watch), "%d", last);
+	xt_load(params);
+	check(status_is("watch_cpu", watch), "CPU %s watches", xt_status("watch_cpu"));
+	sleepers_start(sleepers, cpus_online(), 300);
+	for (int i = 0; i < 5; i++) {
+		failed += set_online(last, false) != 0;
+		failed += !status_is("watch_cpu", "0") || cpus_exitless() != cpus - 2;
+		go_on(cpus, 20);
+		failed += set_online(last, true) != 0;
+		failed += !status_is("watch_cpu", watch) || cpus_exitless() != cpus - 1;
+		failed += set_online(1, false) != 0;
+		go_on(cpus, 20);
+		failed += set_online(1, true) != 0 || cpus_exitless() != cpus - 1;
+		go_on(cpus, 20);
+	}
+	check(!failed, "CPUs %d and 1 offline and online 5 times: %d failures", last, failed);
+	sleepers_stop(sleepers, cpus);
+	never_early();
+	xt_unload();
+}
+
+static void suspend_in(const char *state)
+{
+	int cpus = cpus_online();
+
+	xt_load("" PATIENT);
+	sleepers_start(sleepers, cpus_online(), 300);
+	for (int i = 0; i < 2; i++) {
+		rtc_sleep(state);
+		check(status_is("state", "runs") && cpus_exitless() == cpus - 1, "after %s: %s, %d CPUs", state,
+		      xt_status("state"), cpus_exitless());
+		go_on(cpus, 20);
+	}
+	sleepers_stop(sleepers, cpus);
+	never_early();
+	xt_unload();
+}
+
+static void s3(void)
+{
+	suspend_in("mem");
+}
+
+static void s2idle(void)
+{
+	rtc_may_wake();
+	suspend_in("freeze");
+	guest_unload_module("rtc_wake");
+}
+
+/* Beside smart_idle_poll, in either order. */
+static void with_sip(void)
+{
+	sip_load(SIP_NO_GUARD);
+	xt_load("watch=none" PATIENT);
+	serves(0);
+	check(sip_growth("polls", EVERY_CPU, ping_pong_2000) > 100, "short idles are polled");
+	sip_unload();
+	serves(1);
+	sip_load(SIP_NO_GUARD);
+	xt_unload();
+	check(sip_growth("polls", EVERY_CPU, ping_pong_2000) > 100, "short idles are polled");
+	sip_unload();
+}
+
+/* The module stays loaded without a device to drive; the log must say why. */
+static void refuses(const char *why)
+{
+	xt_load("" PATIENT);
+	check(log_has(why), "the log says: %s", why);
+	check(!exists(XT_DEBUGFS) && !cpus_exitless(), "nothing was set up");
+	guest_unload_module(XT);
+}
+
+static void refuses_slots(void)
+{
+	refuses("1 slots for 2 possible CPUs");
+}
+
+static void refuses_memory(void)
+{
+	refuses("no exitless timer page");
+}
+
+static void refuses_highres(void)
+{
+	refuses("no high-resolution timers");
+}
+
+static void refuses_tsc(void)
+{
+	refuses("the TSC is unstable");
+}
+
+static void refuses_arat(void)
+{
+	refuses("no ARAT");
+}
+
+static const struct check_case cases[] = {
+	{ "basic", basic },
+	{ "none", none },
+	{ "versions", versions },
+	{ "page-1.0", page_1_0 },
+	{ "alone", alone },
+	{ "reload", reload },
+	{ "toggle", toggle },
+	{ "hotplug", hotplug },
+	{ "s3", s3 },
+	{ "s2idle", s2idle },
+	{ "with-sip", with_sip },
+	{ "refuses-slots", refuses_slots },
+	{ "refuses-memory", refuses_memory },
+	{ "refuses-highres", refuses_highres },
+	{ "refuses-tsc", refuses_tsc },
+	{ "refuses-arat", refuses_arat },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	return check_main(cases, argc, argv);
+}
