@@ -12,6 +12,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/log2.h>
+#include <linux/prefetch.h>
 #include <linux/slab.h>
 #include <asm/tsc.h>
 
@@ -70,8 +71,12 @@ static void xt_look_at_header(struct xt_cpu *c)
 static int xt_set_next_event(unsigned long delta, struct clock_event_device *evt)
 {
 	struct xt_cpu *c = container_of(evt, struct xt_cpu, evt);
-	u64 now = rdtsc(), deadline = now + (u64)delta * XT_TSC_DIVISOR;
+	u64 now, deadline;
 
+	/* The agent has read the line: it comes back while the TSC is read. */
+	prefetchw(c->slot);
+	now = rdtsc();
+	deadline = now + (u64)delta * XT_TSC_DIVISOR;
 	c->n.armed++;
 	c->pending = deadline;
 	WRITE_ONCE(c->slot->armed_tsc, now);
