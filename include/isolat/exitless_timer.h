@@ -49,7 +49,8 @@
  *
  * The clocks
  *	The agent sees the host's TSC and needs the guest's. The guest asks, often: sync_seq := s after reading
- *	its TSC (g1); the agent, seeing a new sync_seq, stores sync_host_tsc and then sync_ack := s; the guest
+ *	its TSC (g1), a number that it has not asked by before, for a late answer to an old question may come
+ *	any time; the agent, seeing a new sync_seq, stores sync_host_tsc and then sync_ack := s; the guest
  *	sees it and reads its TSC again (g2). While the host's TSC was sync_host_tsc, the guest's was in [g1,
  *	g2]. From such samples the guest derives
  *
