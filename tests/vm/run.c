@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "jobs.h"
+#include "kernel.h"
 #include "microvm.h"
 #include "rdt_state.h"
 #include "timer_agent.h"
@@ -36,7 +37,7 @@ struct test {
 	const char *places[MAX_WORDS];
 	const char *absent;
 	size_t n_masks, n_places;
-	bool is_case, is_script, alone;
+	bool is_case, is_script, alone, needs_image;
 	const char *qemu_args[MAX_WORDS + 4];
 	unsigned int timer_slots;	       /* an agent of the exitless timer, with so many; 0: none */
 	const char *timer_args[MAX_WORDS + 1]; /* for it */
@@ -108,6 +109,8 @@ static void parse_option(struct test *t, const char *word)
 		c->nested = true;
 	else if (!strcmp(word, "pc"))
 		c->acpi_pc = true;
+	else if (!strcmp(word, "kernel-image"))
+		t->needs_image = true;
 	else if (!strcmp(word, "stock-image"))
 		c->stock_image = true;
 	else if (value_of(word, "rdt", &value))
@@ -226,6 +229,16 @@ static char *own_module(const char *kernel, const char *name)
 	return format_string("%s/tests/vm/modules/%s/%s.ko", build_dir(), kernel, name);
 }
 
+static const char *kernel_image(const char *name)
+{
+	static struct microvm_kernel kernel;
+	struct isolat_error err;
+
+	if (microvm_kernel_find(name, &kernel, &err))
+		die("%s %s: %s", err.what, err.object, err.reason);
+	return kernel.image;
+}
+
 static void complete_config(struct test *t, const char *kernel, char *console)
 {
 	struct microvm_config *c = &t->config;
@@ -247,6 +260,8 @@ static void complete_config(struct test *t, const char *kernel, char *console)
 	}
 	if (t->is_script)
 		complete_script(t, kernel);
+	if (t->needs_image)
+		t->files[c->n_files++] = (struct microvm_file){ .from = kernel_image(kernel), .to = "/isolat/vmlinuz" };
 	c->files = t->files;
 	c->modules = t->modules;
 	c->argv = t->argv;

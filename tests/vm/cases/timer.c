@@ -7,6 +7,10 @@
 #include "rtc.h"
 #include "timer.h"
 
+#include <fcntl.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+
 static struct sleeper sleepers[MAX_CPUS];
 
 static bool status_is(const char *key, const char *value)
@@ -74,6 +78,17 @@ static void serves(int cpu)
 	      after.local - before.local);
 }
 
+/* More CPUs may come than are here: of each there is a line, and a slot. */
+static void more_are_possible(void)
+{
+	char *parameters = guest_read_file("/proc/cmdline");
+
+	if (strstr(parameters, "possible_cpus=6"))
+		check(xt_count("cpu", EVERY_CPU) == 0 + 1 + 2 + 3 + 4 + 5 && xt_count("on", 5) == 0,
+		      "6 CPUs are possible, the last is not used");
+	free(parameters);
+}
+
 static void basic(void)
 {
 	int cpus = cpus_online();
@@ -82,6 +97,7 @@ static void basic(void)
 	check(status_is("state", "runs"), "state: %s", xt_status("state"));
 	check(status_is("watch_cpu", "0") && !device_is(0, "exitless"), "CPU 0 watches");
 	check(cpus_exitless() == cpus - 1, "%d of %d CPUs are exitless", cpus_exitless(), cpus);
+	more_are_possible();
 	check(file_says(DEVICES "broadcast/current_device", "exitless-placeholder"), "the placeholder is there");
 	for (int cpu = 1; cpu < cpus; cpu++)
 		serves(cpu);
@@ -124,6 +140,7 @@ static void versions(void)
 static void page_1_0(void)
 {
 	no_rings("watch=none" PATIENT, "1.0");
+	no_rings("watch=none doorbell=0" PATIENT, "1.0");
 }
 
 static void alone(void)
@@ -238,6 +255,45 @@ static void s2idle(void)
 	guest_unload_module("rtc_wake");
 }
 
+static int load_next_kernel(const char *parameters)
+{
+	int kernel = open("/isolat/vmlinuz", O_RDONLY | O_CLOEXEC), rc;
+	int initrd = open("/sys/firmware/initrd", O_RDONLY | O_CLOEXEC); /* kept for this: retain_initrd */
+
+	require(kernel >= 0 && initrd >= 0, "an image and an initramfs are there: %d, %d", kernel, initrd);
+	rc = syscall(SYS_kexec_file_load, kernel, initrd, strlen(parameters) + 1, parameters, 0UL);
+	close(kernel);
+	close(initrd);
+	return rc;
+}
+
+/*
+ * Into the same kernel once more, without a reset, with timers running: what the device still did then would find
+ * nobody there. The next one begins where this one began.
+ */
+static void kexec(void)
+{
+	char *parameters = guest_read_file("/proc/cmdline"), next[4096];
+
+	xt_load(PATIENT);
+	check(status_is("state", "runs"), "state: %s", xt_status("state"));
+	serves(1);
+	never_early();
+	if (strstr(parameters, " again")) {
+		xt_unload();
+		free(parameters);
+		return;
+	}
+	snprintf(next, sizeof(next), "%.*s again", (int)strcspn(parameters, "\n"), parameters);
+	free(parameters);
+	require(!load_next_kernel(next), "kexec_file_load: %s", strerror(errno));
+	sleepers_start(sleepers, cpus_online(), 300);
+	go_on(cpus_online(), 20);
+	require(!check_failures, "all was well before");
+	reboot(RB_KEXEC);
+	check(false, "kexec: %s", strerror(errno));
+}
+
 /* Beside smart_idle_poll, in either order. */
 static void with_sip(void)
 {
@@ -298,6 +354,7 @@ static const struct check_case cases[] = {
 	{ "hotplug", hotplug },
 	{ "s3", s3 },
 	{ "s2idle", s2idle },
+	{ "kexec", kexec },
 	{ "with-sip", with_sip },
 	{ "refuses-slots", refuses_slots },
 	{ "refuses-memory", refuses_memory },
