@@ -219,7 +219,7 @@ bench-check: deps
 # Parsers under libFuzzer, AddressSanitizer and UBSan, each for so long. What they find new stays in build; the seeds
 # are kept.
 FUZZ_SECONDS ?= 60
-FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE
+FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"'
 FUZZ_TARGETS := profile resctrl timer_page
 
 fuzz: deps

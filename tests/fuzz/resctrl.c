@@ -89,8 +89,14 @@ static void try_group(const char *text, size_t length)
 	char group[RDT_GROUP_PATH];
 
 	memset(group, 'x', sizeof(group));
-	if (rdt_text_resctrl_group(text, length, group))
-		EXPECT(memchr(group, '\0', sizeof(group)) && !strpbrk(group, "/\n"));
+	if (!rdt_text_resctrl_group(text, length, group))
+		return;
+	EXPECT(memchr(group, '\0', sizeof(group)) && !strchr(group, '\n'));
+	/* CONTROL, mon_groups/MONITOR or CONTROL/mon_groups/MONITOR */
+	const char *monitor = strstr(group, "mon_groups/"), *slash = strchr(group, '/');
+
+	EXPECT(!slash || (monitor && (monitor == group || slash + 1 == monitor) &&
+			  !strchr(monitor + strlen("mon_groups/"), '/')));
 }
 
 static void try_count(const char *text, size_t length)
