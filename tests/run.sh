@@ -9,7 +9,9 @@ cd "$(dirname "$0")/.." || exit 1
 build=${ISOLAT_BUILD:-build}
 what=${1:-}
 results=$(mktemp)
-trap 'rm -f "$results" "$results.one" "$results.status"' EXIT
+all=$results
+sim_pid=
+trap '[ -z "$sim_pid" ] || kill "$sim_pid"; rm -f "$all" "$all.one" "$all.status" "$all.sim" "$all.sim.one" "$all.sim.status" "$all.shown"' EXIT
 
 # run TITLE COMMAND...: shows the output and keeps its TAP lines. What fails, dies or runs other than the tests that it
 # planned without saying "not ok" counts as a failure.
@@ -44,22 +46,40 @@ wanted() { # GROUP NAME
 	return 1
 }
 
-for test in tests/unit/test_*.c; do
-	name=$(basename "$test" .c)
-	wanted unit "$name" && run "$name" env CMOCKA_MESSAGE_OUTPUT=TAP "$build/tests/unit/$name"
-done
-for test in tests/unit/test_*.sh; do
-	name=$(basename "$test" .sh)
-	wanted unit "$name" && run "$name" "$test" "$build/isolat"
-done
-for test in tests/model/test_*.sh; do
-	name=$(basename "$test" .sh)
-	wanted model "$name" && run "$name" "$test" "$build"
-done
-for test in tests/sim/test_*.sh; do
-	name=$(basename "$test" .sh)
-	wanted sim "$name" && run "$name" "$test" "$build"
-done
+unit_tests() {
+	for test in tests/unit/test_*.c; do
+		name=$(basename "$test" .c)
+		wanted unit "$name" && run "$name" env CMOCKA_MESSAGE_OUTPUT=TAP "$build/tests/unit/$name"
+	done
+	for test in tests/unit/test_*.sh; do
+		name=$(basename "$test" .sh)
+		wanted unit "$name" && run "$name" "$test" "$build/isolat"
+	done
+	for test in tests/model/test_*.sh; do
+		name=$(basename "$test" .sh)
+		wanted model "$name" && run "$name" "$test" "$build"
+	done
+}
+
+sim_tests() {
+	for test in tests/sim/test_*.sh; do
+		name=$(basename "$test" .sh)
+		wanted sim "$name" && run "$name" "$test" "$build"
+	done
+}
+
+# The simulator's tests run beside the others, and are shown behind them.
+results=$all.sim
+: > "$results"
+sim_tests > "$all.shown" 2>&1 &
+sim_pid=$!
+results=$all
+unit_tests
+wait "$sim_pid"
+sim_pid=
+cat "$all.shown"
+cat "$all.sim" >> "$results"
+
 case $what in
 unit|model|sim|test_*) ;;
 *)	run vm "$build/tests/vm/run" tests/vm/matrix "$what" ;;
