@@ -31,9 +31,9 @@ struct timer_run {
 	struct timer_agent agent;
 };
 
-static unsigned int limit_s(const struct timer_run *r)
+static unsigned int limit_s(const struct timer_run *r, unsigned int interval_us)
 {
-	return COMMAND_LIMIT_S + r->config->timers / 100;
+	return COMMAND_LIMIT_S + r->config->timers / 100 + (uint64_t)r->config->timers * interval_us / 1000000;
 }
 
 static const char *timer_name(const struct timer_run *r)
@@ -49,9 +49,9 @@ static int measure_cell(struct timer_run *r, const char *method, unsigned int in
 
 	bench_progress(&r->vm, "%s of %u us, timer: %s, smart idle poll %s", method, interval_us, timer_name(r),
 		       r->poll ? "on" : "off");
-	if (bench_vm_command(&r->vm, NULL, limit_s(r), "%s %u %u", method, n / 10 + 1, interval_us) ||
+	if (bench_vm_command(&r->vm, NULL, limit_s(r, interval_us), "%s %u %u", method, n / 10 + 1, interval_us) ||
 	    bench_vm_usage(&r->vm, before) ||
-	    bench_vm_command(&r->vm, &answer, limit_s(r), "%s %u %u", method, n, interval_us) ||
+	    bench_vm_command(&r->vm, &answer, limit_s(r, interval_us), "%s %u %u", method, n, interval_us) ||
 	    bench_vm_usage(&r->vm, after))
 		return -1;
 	cell = json_pack("{s:s, s:b, s:s, s:i, s:i}", "timer", timer_name(r), "smart_idle_poll", r->poll, "method",
@@ -69,8 +69,8 @@ static int set_poll(struct timer_run *r, bool on)
 
 	r->poll = on;
 	if (!on)
-		return bench_vm_command(&r->vm, NULL, limit_s(r), "module ");
-	return bench_vm_command(&r->vm, NULL, limit_s(r), "module poll_max_ns=%u host_poll=off %s",
+		return bench_vm_command(&r->vm, NULL, limit_s(r, 0), "module ");
+	return bench_vm_command(&r->vm, NULL, limit_s(r, 0), "module poll_max_ns=%u host_poll=off %s",
 				config->poll_max_us * 1000, config->module_params ? config->module_params : "");
 }
 
@@ -78,8 +78,8 @@ static int set_exitless(struct timer_run *r, bool on)
 {
 	r->exitless = on;
 	if (!on)
-		return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless ");
-	return bench_vm_command(&r->vm, NULL, limit_s(r), "exitless watch=none %s",
+		return bench_vm_command(&r->vm, NULL, limit_s(r, 0), "exitless ");
+	return bench_vm_command(&r->vm, NULL, limit_s(r, 0), "exitless watch=none %s",
 				r->config->exitless_params ? r->config->exitless_params : "");
 }
 

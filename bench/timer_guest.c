@@ -51,6 +51,27 @@ static bool exitless_runs(void)
 	return false;
 }
 
+/* What the module counts as "fallbacks", while its timers are used; -1 where it is not loaded, -2 where they are not.
+ */
+static long fallbacks(void)
+{
+	char *status = access(EXITLESS_STATUS, F_OK) ? NULL : guest_read_file(EXITLESS_STATUS);
+	char *at = status ? strstr(status, "\nfallbacks ") : NULL;
+	long n = !at ? -1 : !strstr(status, "state runs\n") ? -2 : atol(at + strlen("\nfallbacks "));
+
+	free(status);
+	return n;
+}
+
+/* What was measured since @before was not the exitless timer, or not all of it. */
+static bool fell_back(long before)
+{
+	if (before != -2 && fallbacks() == before)
+		return false;
+	guest_answer("error the guest fell back to its LAPIC");
+	return true;
+}
+
 static void do_exitless(const char *params)
 {
 	if (*params && !guest_load_module("exitless_timer", params) && exitless_runs())
@@ -93,6 +114,7 @@ static void do_sleeps(const char *arguments)
 	unsigned long n, us;
 	uint64_t *late;
 	char *before, *after;
+	long fallen = fallbacks();
 
 	if (sscanf(arguments, "%lu %lu", &n, &us) != 2 || !n || us >= 1000000) {
 		guest_answer("error sleeps wants a count and a time below 1000000 us");
@@ -109,10 +131,11 @@ static void do_sleeps(const char *arguments)
 	}
 	after = exitless_counters();
 	qsort(late, n, sizeof(*late), by_value);
-	guest_answer("ok {\"late_p50_ns\": %llu, \"late_p99_ns\": %llu, \"late_max_ns\": %llu, "
-		     "\"exitless_before\": \"%s\", \"exitless_after\": \"%s\"}",
-		     (unsigned long long)late[n / 2], (unsigned long long)late[n * 99 / 100],
-		     (unsigned long long)late[n - 1], before, after);
+	if (!fell_back(fallen))
+		guest_answer("ok {\"late_p50_ns\": %llu, \"late_p99_ns\": %llu, \"late_max_ns\": %llu, "
+			     "\"exitless_before\": \"%s\", \"exitless_after\": \"%s\"}",
+			     (unsigned long long)late[n / 2], (unsigned long long)late[n * 99 / 100],
+			     (unsigned long long)late[n - 1], before, after);
 	free(before);
 	free(after);
 	free(late);
@@ -155,7 +178,7 @@ static void do_cyclictest(const char *arguments)
 {
 	unsigned long n, us, cycles;
 	char *before, *after;
-	long low, average, high;
+	long low, average, high, fallen = fallbacks();
 	int status;
 
 	if (sscanf(arguments, "%lu %lu", &n, &us) != 2) {
@@ -167,7 +190,7 @@ static void do_cyclictest(const char *arguments)
 	after = exitless_counters();
 	if (status || read_cyclictest(&cycles, &low, &average, &high))
 		guest_answer("error cyclictest ended with status %d", status);
-	else
+	else if (!fell_back(fallen))
 		guest_answer("ok {\"cycles\": %lu, \"late_min_ns\": %ld, \"late_avg_ns\": %ld, \"late_max_ns\": %ld, "
 			     "\"exitless_before\": \"%s\", \"exitless_after\": \"%s\"}",
 			     cycles, low * 1000, average * 1000, high * 1000, before, after);

@@ -17,6 +17,7 @@
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/suspend.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
@@ -26,6 +27,13 @@
 #define compat_suspend_target() READ_ONCE(pm_suspend_target_state)
 #else
 #define compat_suspend_target() PM_SUSPEND_ON
+#endif
+
+/* Whether timers that are started for @cpu are @cpu's own: those of nohz_full= are sent to others. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
+#define compat_timers_stay(cpu) housekeeping_test_cpu(cpu, HK_TYPE_TIMER)
+#else
+#define compat_timers_stay(cpu) housekeeping_test_cpu(cpu, HK_FLAG_TIMER)
 #endif
 
 /*

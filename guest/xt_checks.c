@@ -95,11 +95,12 @@ static u64 xt_read_cycles(const void *page)
 {
 	const u32 *word = page;
 	u64 fastest = U64_MAX;
+	int round, i;
 
-	for (int round = 0; round < XT_CACHE_ROUNDS; round++) {
+	for (round = 0; round < XT_CACHE_ROUNDS; round++) {
 		u64 start = rdtsc_ordered();
 
-		for (int i = 0; i < XT_CACHE_READS; i++)
+		for (i = 0; i < XT_CACHE_READS; i++)
 			(void)READ_ONCE(*word);
 		fastest = min(fastest, rdtsc_ordered() - start);
 	}

@@ -216,7 +216,9 @@ void xt_cpu_use(struct xt_cpu *c, bool use)
 /* Which vector is a CPU's is up to the kernel, by NUMA node: it need not be the one of the same number. */
 static int xt_find_vector(struct xt_cpu *c, unsigned int vectors)
 {
-	for (unsigned int v = 0; v < vectors; v++) {
+	unsigned int v;
+
+	for (v = 0; v < vectors; v++) {
 		const struct cpumask *mask = pci_irq_get_affinity(xt.pdev, v);
 
 		if (!mask || cpumask_weight(mask) != 1 || !cpumask_test_cpu(c->cpu, mask))

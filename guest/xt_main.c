@@ -169,7 +169,7 @@ static int xt_set_up(struct pci_dev *pdev)
 	xt.cpus = alloc_percpu(struct xt_cpu);
 	if (!xt.cpus)
 		goto err_unmap;
-	xt.wq = alloc_workqueue("exitless_timer", WQ_HIGHPRI, 0);
+	xt.wq = alloc_workqueue("exitless_timer", WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!xt.wq)
 		goto err_cpus;
 	INIT_DELAYED_WORK(&xt.work, xt_work);
@@ -230,11 +230,28 @@ err_disable:
 }
 
 /* Also on reboot and kexec: the next kernel must find no vector that fires, and the agent nothing to do. */
+static bool xt_any_on(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu (cpu) {
+		if (xt_cpu(cpu)->on)
+			return true;
+	}
+	return false;
+}
+
 static void xt_remove(struct pci_dev *pdev)
 {
 	if (pdev != xt.pdev)
 		return;
 	xt_end();
+	if (xt_any_on()) {
+		/* The kernel goes on using the device of a CPU: it is left to it, and this module with it. */
+		pr_err("a CPU's timer could not be given back: nothing is freed, and the module stays\n");
+		__module_get(THIS_MODULE);
+		return;
+	}
 	xt_irqs_put();
 	cancel_delayed_work_sync(&xt.work);
 	destroy_workqueue(xt.wq);

@@ -28,26 +28,24 @@ static u64 xt_ns(u64 cycles)
 
 static int xt_status_show(struct seq_file *m, void *v)
 {
-	u64 width;
+	/* Without xt.lock: what reads this may be kept waiting by a timer, and the way back from it takes the lock. */
+	u64 width = READ_ONCE(xt.header->map_seq) ? READ_ONCE(xt.header->map_width) : 0;
 
-	mutex_lock(&xt.lock);
-	width = xt.map.samples ? tsc_map_width(&xt.map) : 0;
 	seq_puts(m, "version " XT_VERSION "\n");
-	seq_printf(m, "state %s\n", xt_state_names[xt.state]);
-	seq_printf(m, "protocol 1.%u\n", xt.minor);
+	seq_printf(m, "state %s\n", xt_state_names[READ_ONCE(xt.state)]);
+	seq_printf(m, "protocol 1.%u\n", READ_ONCE(xt.minor));
 	seq_printf(m, "page_version %u.%u\n", READ_ONCE(xt.header->version_major), READ_ONCE(xt.header->version_minor));
-	seq_printf(m, "generation %u\n", xt.generation);
+	seq_printf(m, "generation %u\n", READ_ONCE(xt.generation));
 	seq_printf(m, "agent_state %u\n", READ_ONCE(xt.header->agent_state));
 	seq_printf(m, "width_cycles %llu\n", width);
 	seq_printf(m, "width_ns %llu\n", xt_ns(width));
-	seq_printf(m, "sync_ms %u\n", xt.sync_ms);
-	seq_printf(m, "syncs %llu\n", xt.syncs);
-	seq_printf(m, "jumps %llu\n", xt.jumps);
-	seq_printf(m, "watch_cpu %d\n", xt.watch_cpu);
-	seq_printf(m, "enables %llu\n", xt.enables);
-	seq_printf(m, "fallbacks %llu\n", xt.fallbacks);
+	seq_printf(m, "sync_ms %u\n", READ_ONCE(xt.sync_ms));
+	seq_printf(m, "syncs %llu\n", READ_ONCE(xt.syncs));
+	seq_printf(m, "jumps %llu\n", READ_ONCE(xt.jumps));
+	seq_printf(m, "watch_cpu %d\n", READ_ONCE(xt.watch_cpu));
+	seq_printf(m, "enables %llu\n", READ_ONCE(xt.enables));
+	seq_printf(m, "fallbacks %llu\n", READ_ONCE(xt.fallbacks));
 	seq_printf(m, "placeholder %s\n", xt_placeholder_state());
-	mutex_unlock(&xt.lock);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(xt_status);
@@ -75,13 +73,13 @@ DEFINE_SHOW_ATTRIBUTE(xt_cpus);
 
 static int xt_lateness_show(struct seq_file *m, void *v)
 {
-	unsigned int cpu;
+	unsigned int cpu, bin;
 
 	for_each_possible_cpu (cpu) {
 		const struct xt_cpu *c = xt_cpu(cpu);
 
 		seq_printf(m, "%u", cpu);
-		for (int bin = 0; bin < XT_LATE_BINS; bin++)
+		for (bin = 0; bin < XT_LATE_BINS; bin++)
 			seq_printf(m, " %llu", READ_ONCE(c->late[bin]));
 		seq_putc(m, '\n');
 	}

@@ -71,8 +71,13 @@ static bool xt_ask(u32 seq)
 		if (READ_ONCE(header->agent_wake_tsc) != EXITLESS_AWAKE)
 			writel(xt.doorbell, xt.doorbell_reg);
 	}
-	while (smp_load_acquire(&header->sync_ack) != seq) {
-		if (!xt_beats() || rdtsc() - g1 > xt_ms(XT_ANSWER_MS))
+	for (;;) {
+		/* Before the look for the answer: where this vCPU stood still in between, it is there. */
+		bool hope = xt_beats() && rdtsc() - g1 <= xt_ms(max_t(u32, XT_ANSWER_MS, READ_ONCE(xt_dead_ms)));
+
+		if (smp_load_acquire(&header->sync_ack) == seq)
+			break;
+		if (!hope)
 			return false;
 		cond_resched();
 		cpu_relax();
@@ -91,7 +96,7 @@ static bool xt_ask(u32 seq)
 static void xt_plan_next(void)
 {
 	u64 allowed = max(4 * tsc_map_width(&xt.map), (u64)tsc_khz / 1000);
-	unsigned int longer = min(2 * xt.sync_ms, XT_PERIOD_MAX);
+	unsigned int longer = min_t(unsigned int, 2 * xt.sync_ms, XT_PERIOD_MAX);
 
 	/* Host cycles, by what the guest's are; the rates are alike, or the period is a little off. */
 	if (tsc_map_drift(&xt.map, xt_ms(longer)) <= allowed)

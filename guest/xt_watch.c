@@ -97,16 +97,22 @@ MODULE_PARM_DESC(doorbell, "let the agent sleep, and wake it: version 1.1 of the
 
 /* --- which CPUs --- */
 
+/* The timer of work that was queued for a CPU of nohz_full= goes to another one, which may be exitless. */
+static bool xt_can_watch(unsigned int cpu)
+{
+	return xt_cpu(cpu)->online && compat_timers_stay(cpu);
+}
+
 static int xt_pick_watch(void)
 {
 	unsigned int cpu;
 
 	if (xt_watch == XT_WATCH_NONE || READ_ONCE(xt.header->agent_flags) & EXITLESS_AGENT_SURE)
 		return -1;
-	if (xt_watch >= 0 && xt_cpu(xt_watch)->online)
+	if (xt_watch >= 0 && xt_can_watch(xt_watch))
 		return xt_watch;
 	for_each_possible_cpu (cpu) {
-		if (xt_cpu(cpu)->online)
+		if (xt_can_watch(cpu))
 			return cpu;
 	}
 	return -1;
@@ -167,6 +173,9 @@ static void xt_leave(enum xt_state state)
 	xt_sync_forget();
 }
 
+#define XT_NO_ANSWER "the agent does not answer"
+#define XT_NO_BEAT   "the agent's heartbeat stands still"
+
 static void xt_fall_back(const char *why)
 {
 	xt.fallbacks++;
@@ -178,10 +187,11 @@ static void xt_fall_back(const char *why)
 /* A new agent is welcome at once.  One that stood still has its heartbeat looked at for a while first. */
 static bool xt_agent_is_there(void)
 {
-	u64 heartbeat = READ_ONCE(xt.header->heartbeat);
-	bool beats = heartbeat != xt.heartbeat;
+	bool beats = xt_beats();
 
-	xt.heartbeat = heartbeat;
+	/* From its first beat again on. */
+	if (!beats)
+		xt.fallen_tsc = rdtsc();
 	if (smp_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS)
 		return false;
 	if (xt.state != XT_FALLBACK || READ_ONCE(xt.header->generation) != xt.generation)
@@ -240,7 +250,7 @@ static void xt_try(void)
 	xt_sync_forget();
 	xt.beat_tsc = rdtsc();
 	if (xt_sync()) {
-		xt_fall_back("the agent does not answer");
+		xt_fall_back(xt_beats() ? XT_NO_ANSWER : XT_NO_BEAT);
 		return;
 	}
 	xt.enables++;
@@ -259,7 +269,7 @@ static void xt_check(unsigned long why)
 		return;
 	}
 	if (!xt_beats() || why & BIT(XT_STALE)) {
-		xt_fall_back("the agent's heartbeat stands still");
+		xt_fall_back(XT_NO_BEAT);
 		return;
 	}
 	if (why & BIT(XT_EARLY)) {
@@ -270,7 +280,7 @@ static void xt_check(unsigned long why)
 	      READ_ONCE(xt.header->sync_wanted) != xt.sync_wanted;
 	WRITE_ONCE(xt.generation, generation);
 	if (due && xt_sync()) {
-		xt_fall_back("the agent does not answer");
+		xt_fall_back(xt_beats() ? XT_NO_ANSWER : XT_NO_BEAT);
 		return;
 	}
 	xt_apply(); /* another agent may need watching, or none */
@@ -314,10 +324,11 @@ void xt_start(enum xt_state from)
 	mutex_lock(&xt.lock);
 	if (xt.state == from) {
 		xt.state = XT_WAITING;
+		xchg(&xt.why, 0); /* of another time */
 		xt_try();
 		if (xt.state == XT_WAITING)
 			pr_info("no agent serves the page yet; timers are on the LAPIC until one does\n");
-		xt_go_on();
+		xt_hurry(); /* there: a timer set from here would be this CPU's, which may be exitless */
 	}
 	mutex_unlock(&xt.lock);
 }

@@ -68,7 +68,7 @@ static void print_meaning(const json_t *cells)
 
 	printf("\nWhat this shows\n");
 	json_array_foreach (cells, i, before) {
-		if (strcmp(word(before, "timer"), "lapic") || polls(before))
+		if (!strcmp(word(before, "timer"), "exitless") || polls(before))
 			continue;
 		after = find_cell(cells, before, "exitless", true);
 		if (after)

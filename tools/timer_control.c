@@ -113,7 +113,7 @@ static void caller_ready(struct timer_source *source)
 static void accept_caller(struct timer_source *source)
 {
 	struct timer_control *control = TIMER_SOURCE_OF(source, struct timer_control, listener);
-	int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = timer_loop_accept(source);
 
 	for (unsigned int i = 0; fd >= 0 && i < MAX_CALLERS; i++) {
 		struct caller *c = &control->callers[i];

@@ -13,7 +13,8 @@
 #include "isolat/error.h"
 
 struct timer_source {
-	int fd; /* -1: not open */
+	int fd;	  /* -1: not open */
+	int loop; /* that watches it */
 	void (*ready)(struct timer_source *source);
 };
 
@@ -28,6 +29,12 @@ int timer_loop_open(struct isolat_error *err);
 /* Calls @source->ready when its descriptor can be read, or with @write when it can be written; hang-up is both. Again
  * for one that is watched: changes that. */
 int timer_loop_watch(int loop, struct timer_source *source, bool write);
+
+/*
+ * Takes a connection, non-blocking, or returns -1. At the limit of descriptors one that waits is hung up: it would be
+ * reported as waiting for ever.
+ */
+int timer_loop_accept(const struct timer_source *listener);
 
 /* Closes the descriptor, which ends the watching. */
 void timer_loop_close(struct timer_source *source);

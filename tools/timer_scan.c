@@ -223,6 +223,9 @@ void timer_scan_remove(struct timer_scan *scan, unsigned int index)
 
 	if (index >= TIMER_MAX_VMS || vm->state == SCAN_UNUSED)
 		return;
+	/* The takeover may have come after its daemon's mark, if that came while the VM was on its way here. */
+	__atomic_store_n(&vm->header->agent_state, EXITLESS_AGENT_DEAD, __ATOMIC_SEQ_CST);
+	scan_kick(scan, vm);
 	scan_activate(scan, vm);
 	scan_deactivate(scan, vm, SCAN_UNUSED);
 	if (vm->doorbell >= 0)

@@ -53,6 +53,7 @@ struct scan_vm {
 	unsigned int nr_slots;
 	unsigned int cursor; /* where the last visit stopped, its fires used up */
 	bool runs, has_map;
+	bool holds; /* an eventfd of it has blocked: none is written that is full */
 	enum scan_state state;
 
 	/* What fires, parking and beats need. */
@@ -64,6 +65,7 @@ struct scan_vm {
 	uint64_t wake;	     /* parked: when it is looked at again */
 	uint64_t guest_khz;  /* by the map, for lateness in ns */
 	uint64_t heartbeat;
+	uint64_t last_slow; /* fire; 0: none yet */
 	uint64_t next_jump; /* no new map is asked for before */
 	uint32_t sync_wanted;
 	unsigned int index;

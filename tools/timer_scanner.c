@@ -28,6 +28,8 @@ static int renew_stats(struct timer_scanner *s)
 {
 	void *stats = mmap(NULL, sizeof(*s->stats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+	if (stats == MAP_FAILED && errno == EAGAIN && !munlockall())
+		stats = mmap(NULL, sizeof(*s->stats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (stats == MAP_FAILED)
 		return -1;
 	if (s->stats)

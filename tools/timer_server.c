@@ -206,7 +206,7 @@ static bool too_often(struct timer_vm *vm)
 static void accept_client(struct timer_source *source)
 {
 	struct timer_vm *vm = TIMER_SOURCE_OF(source, struct timer_vm, listener);
-	int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = timer_loop_accept(source);
 	struct ucred who = { 0 };
 	socklen_t size = sizeof(who);
 	bool often;

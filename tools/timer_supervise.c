@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,15 +81,20 @@ static void announce_death(struct timer_daemon *d, const struct timer_scanner *s
 	}
 }
 
+static void take_leave(struct timer_daemon *d, struct timer_scanner *s, const char *why)
+{
+	s->killed = true;
+	announce_death(d, s);
+	log_scanner(s, s->pid, why);
+	timer_scanner_hang_up(s);
+}
+
 void timer_supervise_bury(struct timer_daemon *d, struct timer_scanner *s, const char *why)
 {
 	if (s->killed)
 		return;
-	s->killed = true;
 	kill(s->pid, SIGKILL);
-	announce_death(d, s);
-	log_scanner(s, s->pid, why);
-	timer_scanner_hang_up(s);
+	take_leave(d, s, why);
 }
 
 static void describe_end(int status, char text[64])
@@ -108,7 +114,8 @@ static void reaped(struct timer_daemon *d, struct timer_scanner *s, int status)
 	/* One that stood still may have stored its "runs" after the mark of its death: now it stores nothing more. */
 	if (s->killed)
 		announce_death(d, s);
-	timer_supervise_bury(d, s, text);
+	else
+		take_leave(d, s, text);
 	s->pid = -1;
 	s->restarts++;
 	s->quick_deaths = now - s->started_ms < QUICK_MS ? s->quick_deaths + 1 : 0;
@@ -152,8 +159,37 @@ static void look_at_signal(struct timer_daemon *d, struct timer_scanner *s, uint
 	kill(s->pid, SIGUSR1);
 	vm = d->vms[in_signal - 1];
 	if (vm)
-		timer_log_limited(&vm->log, "VM %s: one of its eventfds has held its scanner up for %u ms",
+		timer_log_limited(&vm->log, "VM %s: one of its eventfds may have held its scanner up for %u ms",
 				  vm->config.name, (unsigned int)still_ms);
+}
+
+/* Whether @s has worked for most of the time since its last beat, and was not just kept from its CPU. */
+static bool has_worked(const struct timer_scanner *s, uint64_t still_ms)
+{
+	uint64_t before = __atomic_load_n(&s->stats->cpu_ns, __ATOMIC_RELAXED);
+	struct timespec cpu;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(s->pid, &clock) || clock_gettime(clock, &cpu))
+		return false;
+	return (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec > before + still_ms * 500000;
+}
+
+/*
+ * A scanner that works all the while, and stands still in a VM's signal: QEMU can make that write as long as it likes.
+ * Once may be chance, a VM that does it again is served no more.
+ */
+static void blame(struct timer_daemon *d, const struct timer_scanner *s, uint64_t still_ms)
+{
+	uint32_t in_signal = __atomic_load_n(&s->stats->in_signal, __ATOMIC_RELAXED);
+	struct timer_vm *vm = in_signal && in_signal <= TIMER_MAX_VMS ? d->vms[in_signal - 1] : NULL;
+
+	if (!vm || !vm->served || !has_worked(s, still_ms) || ++vm->killed_scanners < 2)
+		return;
+	timer_log_limited(&vm->log, "VM %s: disconnected: its eventfds have stopped its scanner for good, %u times",
+			  vm->config.name, vm->killed_scanners);
+	timer_vm_unserve(vm);
+	shutdown(vm->client.fd, SHUT_RDWR);
 }
 
 static void look_at_cpu(struct timer_scanner *s, uint64_t now)
@@ -177,8 +213,10 @@ static void look_at(struct timer_daemon *d, struct timer_scanner *s, uint64_t no
 	}
 	look_at_cpu(s, now);
 	look_at_signal(d, s, now - s->beat_ms);
-	if (now - s->beat_ms > (beat ? d->config->dead_ms : START_MS + d->config->dead_ms))
+	if (now - s->beat_ms > (beat ? d->config->dead_ms : START_MS + d->config->dead_ms)) {
+		blame(d, s, now - s->beat_ms);
 		timer_supervise_bury(d, s, "stands still");
+	}
 }
 
 void timer_supervise_look(struct timer_daemon *d)

@@ -14,6 +14,7 @@ struct timer_vm {
 	struct timer_log_limit log;
 	uint64_t connections, refused; /* counts */
 	uint64_t second_ms;	       /* when the second began in which it has connected.. */
+	unsigned int killed_scanners;  /* that stood still in its signals */
 	unsigned int in_second;	       /* .. so often */
 
 	struct timer_source listener, client;

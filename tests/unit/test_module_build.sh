@@ -29,6 +29,15 @@ for series in 6.1 6.12; do
 	fi
 done
 
+# Kernels before 5.18 are compiled as C89, which knows no declaration in a for.
+declared=$(grep -nE 'for \((const |unsigned |int |long |u(8|16|32|64) |size_t |struct )' guest/*.[ch] | head -n 3 | tr '\n' ' ')
+if [ -z "$declared" ]; then
+	echo "ok no declaration in a for"
+else
+	echo "not ok no declaration in a for - $declared"
+	failed=1
+fi
+
 no_suspend "$work/6.12"
 if make -s -C "$build/kernels/6.12/headers" M="$work/6.12" modules > "$work/log" 2>&1; then
 	echo "ok builds without CONFIG_SUSPEND"

@@ -207,7 +207,7 @@ test_deaths()
 		"$(peer a run parked:1 drain "sh:kill -KILL $(scanner)" signalled:1 generation:2 state:1 fire:0:20:100)"
 	before=$(status '.scanners[0].restarts')
 	same "scanner stopped" "fired 20 lost 0 early 0;" \
-		"$(peer a run parked:1 drain "sh:kill -STOP $(scanner)" signalled:0 generation:2 fire:0:20:100)"
+		"$(peer a run parked:1 drain "sh:kill -STOP $(scanner)" signalled:0 generation:3 fire:0:20:100)"
 	same "that is counted, and told" "true 1" \
 		"$(status ".scanners[0].restarts > $before") $(grep -c 'stands still' "$scratch/log" | sed 's/[1-9].*/1/')"
 	same "50 restarts" 0 "$(peer a run "restarts:50:$run/control" | sed -n 's/.*lost \([0-9]*\) early 0;$/\1/p')"

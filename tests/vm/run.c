@@ -371,8 +371,8 @@ static void obey_timer(const struct test *t, struct microvm *vm, const char *lin
 
 	if (!t->timer_slots || strncmp(line, "timer-do ", 9))
 		return;
-	command = format_string("tests/vm/timer_do.sh '%s' '%s' %d %s", build_dir(), t->agent.folder, t->agent.pid,
-				line + 9);
+	command = format_string("timeout 60 tests/vm/timer_do.sh '%s' '%s' %d %s", build_dir(), t->agent.folder,
+				t->agent.pid, line + 9);
 	fflush(stdout);
 	status = system(command);
 	answer = format_string("done %s %d", line + 9, status);

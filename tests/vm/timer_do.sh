@@ -21,7 +21,8 @@ peer=$build/tests/unit/timer_peer # a QEMU and its guest in one
 
 timer() { "$isolat" timer "$@" --run-dir "$folder"; }
 status() { timer status --json | jq -e -r "$@"; }
-scanner() { status '.scanners[0].pid'; }
+# Never -1, which is what there is while none runs: kill would take it for everybody.
+scanner() { status '.scanners[0].pid | select(. > 0)'; }
 
 # The daemon answers, with a live scanner that is not the one before: its number.
 another_scanner() { # BEFORE
@@ -33,11 +34,11 @@ another_scanner() { # BEFORE
 }
 
 case $what in
-kill-scanner)	kill -9 "$(scanner)" ;;
-stop-scanner)	kill -STOP "$(scanner)" ;;
+kill-scanner)	now=$(scanner) && kill -9 "$now" ;;
+stop-scanner)	now=$(scanner) && kill -STOP "$now" ;;
 kill-daemon)	kill -9 "$pid" ;;
-kill-all)	kill -9 "$pid" "$(scanner)" ;;
-stop-all)	kill -STOP "$pid" "$(scanner)" ;;
+kill-all)	now=$(scanner) && kill -STOP "$now" && kill -9 "$pid" "$now" ;; # stopped first: it cannot tell
+stop-all)	now=$(scanner) && kill -STOP "$pid" "$now" ;;
 restart)
 	for _ in $(seq "$argument"); do
 		before=$(scanner) && "$peer" ask "$folder/control" '{"do": "restart-scanner", "cpu": -1}' > /dev/null &&

@@ -133,6 +133,7 @@ static void all_stopped(void)
 {
 	begin("");
 	stays_fallen("stop-all");
+	check(log_has("heartbeat stands still"), "the log says how it was noticed");
 	end();
 }
 
