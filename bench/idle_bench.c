@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <isolat/find_helper.h>
+
 #include "bench_vm.h"
 #include "spawn.h"
 
@@ -165,7 +167,7 @@ static int start_vm(struct idle_run *b)
 		.argv = argv,
 	};
 
-	return find_helper("idle-bench-guest", guest_path, b->vm.err) || bench_vm_start(&b->vm, &vm_config);
+	return isolat_find_helper("idle-bench-guest", guest_path, b->vm.err) || bench_vm_start(&b->vm, &vm_config);
 }
 
 static int run_vm(struct idle_run *b, json_t *cells, json_t *wakes, bool *worth_retry)

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <isolat/read_all.h>
+
 #include "idle_csv.h"
 #include "idle_decode.h"
 #include "trace_instance.h"
@@ -67,16 +69,16 @@ static int read_format(struct idle_recorder *r, const struct idle_tracepoint *po
 		       struct isolat_error *err)
 {
 	int fd = trace_instance_open(&r->instance, O_RDONLY, err, "events/%s/%s/format", point->system, point->name);
-	size_t used = 0;
-	ssize_t n = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return isolat_hint(err, "the kernel was built without this tracepoint");
-	while (used < FORMAT_MAX - 1 && (n = read(fd, text + used, FORMAT_MAX - 1 - used)) > 0)
-		used += n;
+	n = isolat_read_all(fd, text, FORMAT_MAX - 1);
 	close(fd);
-	text[used] = '\0';
-	return n < 0 ? isolat_fail(err, ISOLAT_FAILED, "read trace format", point->name, "%s", strerror(errno)) : 0;
+	if (n < 0)
+		return isolat_fail(err, ISOLAT_FAILED, "read trace format", point->name, "%s", strerror((int)-n));
+	text[n] = '\0';
+	return 0;
 }
 
 static int enable_events(struct idle_recorder *r, struct isolat_error *err)

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <isolat/find_helper.h>
+
 #include "spawn.h"
 
 #define SOCKET_LIMIT_MS 10000
@@ -64,7 +66,7 @@ int timer_agent_start(struct timer_agent *agent, const struct timer_agent_setup 
 	agent->devices[1] = agent->chardev;
 	agent->devices[2] = "-device";
 	agent->devices[3] = agent->device;
-	return find_helper("exitless-timerd", program, err) || start_daemon(agent, setup, program, err) ||
+	return isolat_find_helper("exitless-timerd", program, err) || start_daemon(agent, setup, program, err) ||
 			       wait_socket(socket, err)
 		       ? -1
 		       : 0;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <isolat/find_helper.h>
+
 #include "bench_vm.h"
 #include "spawn.h"
 #include "timer_agent.h"
@@ -157,7 +159,7 @@ static int start_vm(struct timer_run *r)
 		.argv = argv,
 	};
 
-	return find_helper("timer-bench-guest", guest_path, r->vm.err) ||
+	return isolat_find_helper("timer-bench-guest", guest_path, r->vm.err) ||
 			       timer_agent_start(&r->agent, &setup, r->vm.err) || bench_vm_start(&r->vm, &vm_config) ||
 			       keep_off_agent(r)
 		       ? -1

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_READ 65536
+#include <isolat/read_all.h>
 
 /* Opens what can be read to its end; NULL, or what is against it. */
 static const char *open_input(const char *path, size_t limit, int *fd)
@@ -26,34 +26,15 @@ static const char *open_input(const char *path, size_t limit, int *fd)
 	return st.st_size > 0 && (size_t)st.st_size > limit ? "too large" : NULL;
 }
 
-/* Reads to the end. The size is what was read, whatever fstat() said: a pipe has none, and files grow. */
-static const char *read_all(int fd, size_t limit, struct topology_file *file)
+/* The size is what was read, whatever fstat() said: a pipe has none, and files grow. */
+static const char *read_open(int fd, size_t limit, struct topology_file *file)
 {
-	size_t room = 0;
+	ssize_t got = isolat_read_text(fd, limit + 1, &file->bytes);
 
-	for (;;) {
-		ssize_t got;
-
-		if (file->size == room) {
-			char *more = realloc(file->bytes, (room = room ? 2 * room : FIRST_READ) + 1);
-
-			if (!more)
-				return "out of memory";
-			file->bytes = more;
-		}
-		got = read(fd, file->bytes + file->size, room - file->size);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return strerror(errno);
-		file->size += (size_t)got;
-		if (file->size > limit)
-			return "too large";
-		if (!got)
-			break;
-	}
-	file->bytes[file->size] = '\0';
-	return NULL;
+	if (got < 0)
+		return strerror((int)-got);
+	file->size = (size_t)got;
+	return file->size > limit ? "too large" : NULL;
 }
 
 int topology_file_read(const char *path, size_t limit, const char *what, struct topology_file *file,
@@ -65,7 +46,7 @@ int topology_file_read(const char *path, size_t limit, const char *what, struct 
 	*file = (struct topology_file){ 0 };
 	reason = open_input(path, limit, &fd);
 	if (!reason)
-		reason = read_all(fd, limit, file);
+		reason = read_open(fd, limit, file);
 	if (fd >= 0)
 		close(fd);
 	if (!reason)

@@ -15,7 +15,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <isolat/read_all.h>
+
 #include "rdt_caps_limits.h"
+#include "rdt_file.h"
 #include "rdt_number.h"
 
 #define DEFAULT_ROOT   "/sys/fs/resctrl"
@@ -41,18 +44,14 @@ struct reader {
 	struct isolat_error *err;
 };
 
-/* Fills the error for @path below the root. Its end says more than its beginning: of a long one, that is shown. */
+/* Fills the error for @path below the root. */
 __attribute__((format(printf, 3, 4))) static int bad_file(const struct reader *r, const char *path, const char *format,
 							  ...)
 {
-	size_t room = sizeof(r->err->object) - sizeof("..."), length, skip;
-	char name[PATH_MAX + 2 * NAME_MAX], object[sizeof(r->err->object)], reason[sizeof(r->err->reason)];
+	char object[sizeof(r->err->object)], reason[sizeof(r->err->reason)];
 	va_list ap;
 
-	snprintf(name, sizeof(name), "%s/%s", r->root, path);
-	length = strlen(name);
-	skip = length > room ? length - room : 0;
-	snprintf(object, sizeof(object), "%s%.*s", skip ? "..." : "", (int)room, name + skip);
+	rdt_file_object(r->root, path, object, sizeof(object));
 	va_start(ap, format);
 	vsnprintf(reason, sizeof(reason), format, ap);
 	va_end(ap);
@@ -72,26 +71,14 @@ static bool exists(const struct reader *r, const char *path)
 /* All of a file that has at most @size bytes, which @text has one more than. Returns its length or -errno. */
 static int read_text(const struct reader *r, const char *path, char *text, size_t size)
 {
-	int fd = openat(r->dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	size_t used = 0;
-	struct stat st;
+	int fd = rdt_file_open(r->dir, path, O_RDONLY);
 	ssize_t got;
 
 	if (fd < 0)
-		return -errno;
-	/* What is no file at all says so to read(); a FIFO or a device is not even asked. */
-	if (fstat(fd, &st) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
-		close(fd);
-		return -EINVAL;
-	}
-	do {
-		got = read(fd, text + used, size + 1 - used);
-		if (got > 0)
-			used += (size_t)got;
-	} while ((got > 0 && used <= size) || (got < 0 && errno == EINTR));
-	got = got < 0 ? -errno : used > size ? -EFBIG : (ssize_t)used;
+		return fd;
+	got = isolat_read_all(fd, text, size + 1);
 	close(fd);
-	return (int)got;
+	return got > (ssize_t)size ? -EFBIG : (int)got;
 }
 
 /* The one line of a file, without its newline. Returns 1; 0 when there is no such file; -1 with the error filled. */

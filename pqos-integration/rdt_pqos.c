@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <isolat/find_helper.h>
+
 #define DEFAULT_ROOT "/sys/fs/resctrl"
 #define DEFAULT_PROC "/proc"
 #define DEFAULT_RUN  "/run/isolat"
@@ -461,7 +463,7 @@ int rdt_pqos_open(const char *name, const struct rdt_engine_config *config, stru
 	const struct rdt_pqos_helper helper = { .program = program, .answer_ms = PQOS_ANSWER_MS };
 
 	*e = NULL;
-	if (pqos_client_find(program, err))
+	if (isolat_find_helper(PQOS_HELPER, program, err))
 		return -1;
 	return rdt_pqos_open_with(name, config, &helper, e, err);
 }

@@ -32,7 +32,7 @@
 #include "rdt_pqos_client.h"
 #include "rdt_pqos_record.h"
 
-/* The helper process; a test's own, or the one of pqos_client_find(). */
+/* The helper process; a test's own, or the one of isolat_find_helper(). */
 struct rdt_pqos_helper {
 	const char *program;
 	unsigned int answer_ms;

@@ -29,35 +29,6 @@ struct pqos_client {
 	size_t used, room;
 };
 
-/* ---- Finding it ---- */
-
-static bool is_program(const char *dir, char path[PATH_MAX])
-{
-	return snprintf(path, PATH_MAX, "%s/%s", dir, PQOS_HELPER) < PATH_MAX && !access(path, X_OK);
-}
-
-int pqos_client_find(char path[PATH_MAX], struct isolat_error *err)
-{
-	const char *env = getenv("ISOLAT_LIBEXEC");
-	char self[PATH_MAX], libexec[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (env && is_program(env, path))
-		return 0;
-	if (n > 0) {
-		self[n] = '\0';
-		*strrchr(self, '/') = '\0';
-		snprintf(libexec, sizeof(libexec), "%s/../libexec/isolat", self);
-		if (is_program(self, path) || is_program(libexec, path))
-			return 0;
-	}
-	if (is_program(ISOLAT_LIBEXECDIR, path))
-		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "find", PQOS_HELPER, "not beside this program and not in %s",
-		    ISOLAT_LIBEXECDIR);
-	return isolat_hint(err, "install isolat whole, or set ISOLAT_LIBEXEC to where its helpers are");
-}
-
 /* ---- Starting it ---- */
 
 /* In the child; returns only if something is wrong, with errno. */

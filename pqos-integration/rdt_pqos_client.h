@@ -27,9 +27,6 @@
 
 struct pqos_client;
 
-/* Finds isolat-pqos: in $ISOLAT_LIBEXEC, beside the running program, in ../libexec/isolat from there, or as built. */
-int pqos_client_find(char path[PATH_MAX], struct isolat_error *err);
-
 /*
  * Starts @program. An answer may take @answer_ms; the descriptors @keep stay open in it, by the same numbers. The
  * caller ends it with pqos_client_end().

@@ -49,9 +49,6 @@ int rdt_resctrl_read(struct rdt_resctrl *r, const char *what, const char *group,
 int rdt_resctrl_write(struct rdt_resctrl *r, const char *what, const char *group, const char *file, const char *text,
 		      enum rdt_text_lines lines, struct isolat_error *err);
 
-/* How messages call @path below the root. Of a long name the end is shown, which says more than its beginning. */
-void rdt_resctrl_object(const struct rdt_resctrl *r, const char *path, char *object, size_t size);
-
 /* Why @what failed with @code (an errno) on @path below the root. Sets gone if @group is not there. */
 int rdt_resctrl_fail(struct rdt_resctrl *r, int code, const char *what, const char *group, const char *path,
 		     struct isolat_error *err);

@@ -7,10 +7,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_READ 4096	      /* most files are shorter */
+#include <isolat/read_all.h>
+
+#include "rdt_file.h"
+
 #define READ_LIMIT (64 << 20) /* longer than the tasks of any machine: 4 million TIDs have 30 MiB */
 
 void rdt_resctrl_path(char path[RDT_RESCTRL_PATH], const char *group, const char *file)
@@ -31,59 +33,23 @@ bool rdt_resctrl_is_reserved(const char *name)
 
 /* ---- Reading ---- */
 
-/* Opens what is no FIFO and no device: those could wait. A folder says by itself, to read(), that it is one. */
-static int open_file(int dir, const char *path, int flags)
-{
-	int fd = openat(dir, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
-		return fd;
-	close(fd);
-	return -EINVAL;
-}
-
-/* Reads to the end of @fd; *text is to be freed even after a failure. */
-static int read_all(int fd, char **text, size_t *length)
-{
-	size_t room = 0;
-	ssize_t got;
-
-	for (*length = 0;; *length += (size_t)got) {
-		if (*length == room) {
-			char *grown = room < READ_LIMIT ? realloc(*text, (room ? 2 * room : FIRST_READ) + 1) : NULL;
-
-			if (!grown)
-				return room < READ_LIMIT ? -ENOMEM : -EFBIG;
-			*text = grown;
-			room = room ? 2 * room : FIRST_READ;
-		}
-		do
-			got = read(fd, *text + *length, room - *length);
-		while (got < 0 && errno == EINTR);
-		if (got <= 0)
-			break;
-	}
-	(*text)[*length] = '\0';
-	return got < 0 ? -errno : 0;
-}
-
 int rdt_resctrl_read_text(int dir, const char *path, char **text, size_t *length)
 {
-	int fd = open_file(dir, path, O_RDONLY), rc;
+	int fd = rdt_file_open(dir, path, O_RDONLY);
+	ssize_t got;
 
 	*text = NULL;
 	if (fd < 0)
 		return fd;
-	rc = read_all(fd, text, length);
+	got = isolat_read_text(fd, READ_LIMIT + 1, text);
 	close(fd);
-	if (rc) {
+	if (got > READ_LIMIT) {
 		free(*text);
 		*text = NULL;
+		return -EFBIG;
 	}
-	return rc;
+	*length = got < 0 ? 0 : (size_t)got;
+	return got < 0 ? (int)got : 0;
 }
 
 int rdt_resctrl_read(struct rdt_resctrl *r, const char *what, const char *group, const char *file, char **text,
@@ -99,17 +65,6 @@ int rdt_resctrl_read(struct rdt_resctrl *r, const char *what, const char *group,
 
 /* ---- Errors ---- */
 
-void rdt_resctrl_object(const struct rdt_resctrl *r, const char *path, char *object, size_t size)
-{
-	char name[PATH_MAX + RDT_RESCTRL_PATH];
-	size_t room = size - sizeof("..."), length, skip;
-
-	snprintf(name, sizeof(name), "%s%s%s", r->root, *path ? "/" : "", path);
-	length = strlen(name);
-	skip = length > room ? length - room : 0;
-	snprintf(object, size, "%s%.*s", skip ? "..." : "", (int)room, name + skip);
-}
-
 /* The group may have gone before the call, or during it: its folder tells. */
 static void note_gone(struct rdt_resctrl *r, const char *group)
 {
@@ -121,7 +76,7 @@ int rdt_resctrl_fail(struct rdt_resctrl *r, int code, const char *what, const ch
 {
 	char object[sizeof(err->object)];
 
-	rdt_resctrl_object(r, path, object, sizeof(object));
+	rdt_file_object(r->root, path, object, sizeof(object));
 	isolat_fail(err, ISOLAT_FAILED, what, object, "%s", strerror(code));
 	note_gone(r, group);
 	if ((code == EACCES || code == EPERM) && geteuid())
@@ -136,7 +91,7 @@ int rdt_resctrl_bad(struct rdt_resctrl *r, const char *what, const char *group, 
 	va_list ap;
 
 	rdt_resctrl_path(path, group, file);
-	rdt_resctrl_object(r, path, object, sizeof(object));
+	rdt_file_object(r->root, path, object, sizeof(object));
 	va_start(ap, format);
 	vsnprintf(reason, sizeof(reason), format, ap);
 	va_end(ap);
@@ -172,7 +127,7 @@ bool rdt_resctrl_add_status(const struct rdt_resctrl *r, enum rdt_text_lines lin
 static int write_once(int dir, const char *path, const char *text, bool *tried)
 {
 	size_t length = strlen(text);
-	int fd = open_file(dir, path, O_WRONLY), rc = 0;
+	int fd = rdt_file_open(dir, path, O_WRONLY), rc = 0;
 	ssize_t put;
 
 	*tried = fd >= 0;

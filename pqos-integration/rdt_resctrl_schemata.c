@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rdt_file.h"
+
 #define DOMAINS_SHOWN 120 /* bytes of a list of them */
 
 int rdt_resctrl_read_schemata(struct rdt_engine *e, const char *group, struct rdt_schemata *s, struct isolat_error *err)
@@ -18,7 +20,7 @@ int rdt_resctrl_read_schemata(struct rdt_engine *e, const char *group, struct rd
 	if (rdt_resctrl_read(r, "read schemata", group, "schemata", &text, &length, err))
 		return -1;
 	rdt_resctrl_path(path, group, "schemata");
-	rdt_resctrl_object(r, path, object, sizeof(object));
+	rdt_file_object(r->root, path, object, sizeof(object));
 	rc = rdt_schemata_parse(text, length, object, s, err);
 	free(text);
 	return rc;

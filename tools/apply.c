@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "applied.h"
+#include "applied_options.h"
 #include "apply_cpus.h"
 #include "apply_report.h"
 #include "apply_steps.h"
@@ -18,7 +18,7 @@
 /* How often new threads of VMs are looked for: those that were cloned while theirs were moved. */
 #define MAX_PASSES 16
 
-enum { OPT_ENGINE = 256, OPT_WAIT, OPT_NO_CPUSETS };
+enum { OPT_ENGINE = 256, OPT_NO_CPUSETS };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
@@ -26,7 +26,7 @@ static const struct report_option options[] = {
 	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
 	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr", "what programs RDT (default resctrl)" },
 	{ "no-cpusets", OPT_NO_CPUSETS, NULL, "leave the cores of processes given by pid as they are" },
-	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	APPLIED_OPTION_WAIT,
 	{ 0 },
 };
 
@@ -302,8 +302,8 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 	case OPT_NO_CPUSETS:
 		r->no_cpusets = true;
 		return 0;
-	default: /* OPT_WAIT */
-		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
+	default: /* APPLIED_OPT_WAIT */
+		return applied_option_wait(&usage, &r->applied, err);
 	}
 }
 

@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <isolat/read_all.h>
+
 #define CPUINFO_BYTES 16384	    /* the first processor's block is 2 to 4 KiB */
 #define MOUNTS_BYTES  (4096 * 1024) /* hosts with thousands of containers stay below */
 #define CMDLINE_BYTES 4096	    /* x86: 2048 */
@@ -94,17 +96,11 @@ static int open_regular(const struct doctor_root *root, const char *path)
 static ssize_t read_bytes(const struct doctor_root *root, const char *path, char *bytes, size_t size)
 {
 	int fd = open_regular(root, path);
-	size_t used = 0;
 	ssize_t got;
 
 	if (fd < 0)
 		return fd;
-	do {
-		got = read(fd, bytes + used, size - used);
-		if (got > 0)
-			used += (size_t)got;
-	} while ((got > 0 && used < size) || (got < 0 && errno == EINTR));
-	got = got < 0 ? -errno : (ssize_t)used;
+	got = isolat_read_all(fd, bytes, size);
 	close(fd);
 	return got;
 }

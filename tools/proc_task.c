@@ -10,28 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <isolat/read_all.h>
+
 #include "report.h"
 
-#define STAT_BYTES 1024 /* 52 numbers and a name take less */
-#define FIRST_READ 4096
+#define STAT_BYTES 1024	      /* 52 numbers and a name take less */
 #define PF_KTHREAD 0x00200000 /* of the field "flags": the kernel's, and the same since 2.6.27 */
 
 bool proc_task_is_gone(int error)
 {
 	return error == -ENOENT || error == -ESRCH;
-}
-
-static ssize_t read_all(int fd, char *text, size_t size)
-{
-	size_t used = 0;
-	ssize_t got;
-
-	do {
-		got = read(fd, text + used, size - used);
-		if (got > 0)
-			used += (size_t)got;
-	} while ((got > 0 && used < size) || (got < 0 && errno == EINTR));
-	return got < 0 ? -errno : (ssize_t)used;
 }
 
 static int open_file(int dir, const char *path)
@@ -70,7 +58,7 @@ int proc_task_read(int dir, const char *path, struct proc_task *task)
 
 	if (fd < 0)
 		return fd;
-	length = read_all(fd, text, sizeof(text) - 1);
+	length = isolat_read_all(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (length < 0)
 		return (int)length;
@@ -183,32 +171,13 @@ int proc_list(int dir, const char *path, pid_t **ids, size_t *n)
 
 ssize_t proc_read_text(int dir, const char *path, size_t limit, char **text)
 {
-	size_t room = limit < FIRST_READ ? limit : FIRST_READ, used = 0;
 	int fd = open_file(dir, path);
-	ssize_t got;
+	ssize_t length;
 
 	*text = NULL;
 	if (fd < 0)
 		return fd;
-	do {
-		char *more = realloc(*text, room + 1);
-
-		got = -ENOMEM;
-		if (!more)
-			break;
-		*text = more;
-		got = read_all(fd, *text + used, room - used);
-		if (got < 0)
-			break;
-		used += (size_t)got;
-		room = 2 * room < limit ? 2 * room : limit;
-	} while (got && used < limit);
+	length = isolat_read_text(fd, limit, text);
 	close(fd);
-	if (got < 0) {
-		free(*text);
-		*text = NULL;
-		return got;
-	}
-	(*text)[used] = '\0';
-	return (ssize_t)used;
+	return length;
 }

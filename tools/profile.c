@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <isolat/read_all.h>
+
 #include "profile_check.h"
 #include "profile_convert.h"
 #include "profile_schema.h"
@@ -189,25 +191,6 @@ int profile_read_text(const char *name, const char *text, size_t n, struct profi
 
 /* ---- The file -----------------------------------------------------------------------------------------------------*/
 
-/* The number of bytes read, more than PROFILE_MAX_FILE if there are more; or -1. */
-static ssize_t read_all(int fd, char *buffer)
-{
-	size_t n = 0;
-
-	while (n <= PROFILE_MAX_FILE) {
-		ssize_t got = read(fd, buffer + n, PROFILE_MAX_FILE + 1 - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (!got)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
 static int read_open(const char *file, int fd, struct profile *p, struct isolat_error *err)
 {
 	struct stat st;
@@ -221,10 +204,10 @@ static int read_open(const char *file, int fd, struct profile *p, struct isolat_
 	buffer = malloc(PROFILE_MAX_FILE + 1);
 	if (!buffer)
 		return no_memory(file, err);
-	n = read_all(fd, buffer);
+	n = isolat_read_all(fd, buffer, PROFILE_MAX_FILE + 1);
 	if (n < 0)
-		rc = isolat_fail(err, errno == EISDIR ? ISOLAT_USAGE : ISOLAT_FAILED, PROFILE_ERROR, file, "%s",
-				 strerror(errno));
+		rc = isolat_fail(err, n == -EISDIR ? ISOLAT_USAGE : ISOLAT_FAILED, PROFILE_ERROR, file, "%s",
+				 strerror((int)-n));
 	else
 		rc = profile_read_text(file, buffer, (size_t)n, p, err);
 	free(buffer);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "applied.h"
+#include "applied_options.h"
 #include "apply_steps.h"
 #include "plan_work.h"
 #include "proc_task.h"
@@ -22,7 +22,7 @@
 #include "step_cgroup.h"
 #include "step_rdt.h"
 
-enum { OPT_ENGINE = 256, OPT_WAIT };
+enum { OPT_ENGINE = 256 };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
@@ -30,7 +30,7 @@ static const struct report_option options[] = {
 	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
 	{ "cpus", 'n', "N", "how many CPUs (default a core, or one CPU where the class shares them)" },
 	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr", "what programs RDT (default resctrl)" },
-	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	APPLIED_OPTION_WAIT,
 	{ 0 },
 };
 
@@ -409,8 +409,8 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 	case OPT_ENGINE:
 		r->applied.engine = optarg;
 		return 0;
-	default: /* OPT_WAIT */
-		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
+	default: /* APPLIED_OPT_WAIT */
+		return applied_option_wait(&usage, &r->applied, err);
 	}
 }
 

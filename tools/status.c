@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "applied.h"
+#include "applied_options.h"
 #include "status_draw.h"
 #include "status_read.h"
 
-enum { OPT_WAIT = 256, OPT_INTERVAL, OPT_COUNT };
+enum { OPT_INTERVAL = 256, OPT_COUNT };
 
 #define MAX_INTERVAL 3600
 #define MAX_COUNT    1000000000UL
@@ -23,7 +23,7 @@ static const struct report_option options[] = {
 	{ "watch", 'w', NULL, "again and again, with bandwidths; until interrupted (^C)" },
 	{ "interval", OPT_INTERVAL, "SECONDS", "of --watch (default 1)" },
 	{ "count", OPT_COUNT, "N", "end --watch after so many looks" },
-	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	APPLIED_OPTION_WAIT,
 	{ 0 },
 };
 
@@ -116,8 +116,8 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 		return report_number(&usage, key, optarg, 1, MAX_INTERVAL, &r->interval, err);
 	case OPT_COUNT:
 		return report_number(&usage, key, optarg, 1, MAX_COUNT, &r->count, err);
-	default: /* OPT_WAIT */
-		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
+	default: /* APPLIED_OPT_WAIT */
+		return applied_option_wait(&usage, &r->applied, err);
 	}
 }
 

@@ -2,19 +2,16 @@
 /* isolat undo: takes back what isolat apply has done. */
 #include "verb.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "applied.h"
+#include "applied_options.h"
 #include "run_left.h"
-
-enum { OPT_WAIT = 256 };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	APPLIED_OPTION_WAIT,
 	{ 0 },
 };
 
@@ -25,11 +22,6 @@ static const struct report_usage usage = {
 		 "has "
 		 "left. What somebody else has changed since is left as it is and named: exit code 4 then.",
 	.options = options,
-};
-
-struct request {
-	struct applied_options applied;
-	bool json;
 };
 
 static int show(const struct applied *a, bool stood, size_t runs, size_t written, bool json)
@@ -56,7 +48,7 @@ static int show(const struct applied *a, bool stood, size_t runs, size_t written
 	return code;
 }
 
-static int undo(const struct request *r)
+static int undo(const struct applied_request *r)
 {
 	struct isolat_error err;
 	struct applied a;
@@ -82,24 +74,7 @@ static int undo(const struct request *r)
 	return code;
 }
 
-static int apply_option(void *request, int key, struct isolat_error *err)
-{
-	struct request *r = request;
-
-	if (key == OPT_WAIT)
-		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
-	r->json = true;
-	return 0;
-}
-
 int cmd_undo(int argc, char **argv)
 {
-	struct request request = { .applied.wait_s = APPLIED_WAIT_S };
-	int code = report_options(&usage, argc, argv, apply_option, &request);
-
-	if (code >= 0)
-		return code;
-	if (report_no_words(&usage, argc, argv))
-		return ISOLAT_USAGE;
-	return undo(&request);
+	return applied_verb(&usage, undo, argc, argv);
 }

@@ -2,20 +2,17 @@
 /* isolat verify: whether the host is still as isolat apply has left it. */
 #include "verb.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "applied.h"
+#include "applied_options.h"
 #include "applied_vms.h"
 #include "drift.h"
-
-enum { OPT_WAIT = 256 };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "wait", OPT_WAIT, "SECONDS", "how long to wait for another isolat, or for resctrl's lock (default 10)" },
+	APPLIED_OPTION_WAIT,
 	{ 0 },
 };
 
@@ -25,11 +22,6 @@ static const struct report_usage usage = {
 	.about = "Reads back everything that isolat apply has programmed and compares. Exits with 4, and names each "
 		 "difference, where the host is not as it was left. Changes nothing, needs no profile.",
 	.options = options,
-};
-
-struct request {
-	struct applied_options applied;
-	bool json;
 };
 
 static void show_drift(const json_t *drift)
@@ -65,7 +57,7 @@ static int nothing_applied(struct isolat_error *err)
 	return isolat_hint(err, "isolat apply does");
 }
 
-static int verify(const struct request *r)
+static int verify(const struct applied_request *r)
 {
 	struct drift drift = { 0 };
 	struct isolat_error err;
@@ -83,24 +75,7 @@ static int verify(const struct request *r)
 	return code;
 }
 
-static int apply_option(void *request, int key, struct isolat_error *err)
-{
-	struct request *r = request;
-
-	if (key == OPT_WAIT)
-		return report_number(&usage, key, optarg, 0, APPLIED_MAX_WAIT, &r->applied.wait_s, err);
-	r->json = true;
-	return 0;
-}
-
 int cmd_verify(int argc, char **argv)
 {
-	struct request request = { .applied.wait_s = APPLIED_WAIT_S };
-	int code = report_options(&usage, argc, argv, apply_option, &request);
-
-	if (code >= 0)
-		return code;
-	if (report_no_words(&usage, argc, argv))
-		return ISOLAT_USAGE;
-	return verify(&request);
+	return applied_verb(&usage, verify, argc, argv);
 }

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <isolat/find_helper.h>
+
 #include "accel.h"
 #include "host_root.h"
 #include "image.h"
@@ -101,13 +103,13 @@ static int set_environment(const struct microvm *vm, struct arg_list *env, struc
 	char path[PATH_MAX];
 
 	if (vm->config.has_halt_poll) {
-		if (find_helper("kvm_halt_poll.so", path, err))
+		if (isolat_find_helper("kvm_halt_poll.so", path, err))
 			return -1;
 		arg_add(env, "LD_PRELOAD=%s", path);
 		arg_add(env, "ISOLAT_HALT_POLL_NS=%ld", vm->config.halt_poll_ns);
 	}
 	if (vm->config.rdt != MICROVM_RDT_NONE) {
-		if (find_helper("rdt_emu.so", path, err))
+		if (isolat_find_helper("rdt_emu.so", path, err))
 			return -1;
 		arg_add(env, "LD_PRELOAD=%s", path);
 		arg_add(env, "ISOLAT_RDT_VENDOR=%s", vm->config.rdt == MICROVM_RDT_AMD ? "amd" : "intel");
@@ -183,7 +185,7 @@ static int start(struct microvm *vm, struct isolat_error *err)
 	int initramfs, rc;
 
 	if (check_config(&vm->config, err) || microvm_kernel_find(vm->config.kernel, &vm->kernel, err) ||
-	    microvm_accel_decide(&vm->config, &vm->accel, err) || find_helper("isolat-init", init_path, err) ||
+	    microvm_accel_decide(&vm->config, &vm->accel, err) || isolat_find_helper("isolat-init", init_path, err) ||
 	    open_console(vm, err) || (vm->config.host_root && host_root_start(&vm->root, err)) ||
 	    microvm_image_build(&vm->config, &vm->kernel, vm->accel, init_path, &initramfs, err))
 		return -1;

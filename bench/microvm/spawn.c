@@ -93,27 +93,3 @@ void spawn_kill(pid_t *pid)
 	waitpid(*pid, NULL, 0);
 	*pid = 0;
 }
-
-static bool helper_in(const char *dir, const char *name, char path[PATH_MAX])
-{
-	return snprintf(path, PATH_MAX, "%s/%s", dir, name) < PATH_MAX && !access(path, R_OK);
-}
-
-int find_helper(const char *name, char path[PATH_MAX], struct isolat_error *err)
-{
-	const char *env = getenv("ISOLAT_LIBEXEC");
-	char self[PATH_MAX], libexec[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n > 0) {
-		self[n] = '\0';
-		*strrchr(self, '/') = '\0';
-		/* Installed somewhere else than it was built for. */
-		snprintf(libexec, sizeof(libexec), "%s/../libexec/isolat", self);
-	}
-	if ((env && helper_in(env, name, path)) || (n > 0 && helper_in(self, name, path)) ||
-	    (n > 0 && helper_in(libexec, name, path)) || helper_in(ISOLAT_LIBEXECDIR, name, path))
-		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "find", name, "not beside this program and not in %s", ISOLAT_LIBEXECDIR);
-	return isolat_hint(err, "install isolat whole, or set ISOLAT_LIBEXEC to where its helpers are");
-}

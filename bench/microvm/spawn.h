@@ -35,11 +35,4 @@ int spawn_child(const struct arg_list *args, const struct spawn_setup *setup, pi
 /* Ends and reaps @pid if it still runs; 0 is nothing. */
 void spawn_kill(pid_t *pid);
 
-/*
- * Finds one of isolat's own helper files (the micro-VM's PID 1, the preload libraries): in $ISOLAT_LIBEXEC, beside the
- * running program, in ../libexec/isolat from there, or where the build was meant to be installed. Fails with
- * ISOLAT_FAILED if it is nowhere.
- */
-int find_helper(const char *name, char path[PATH_MAX], struct isolat_error *err);
-
 #endif

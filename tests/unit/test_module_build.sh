@@ -7,6 +7,7 @@ build=${ISOLAT_BUILD:-build}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
+unset MAKEFLAGS # a caller's -s would silence what is counted here
 
 # What a kernel without suspend has for the module.
 no_suspend() {

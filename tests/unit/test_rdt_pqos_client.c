@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <isolat/find_helper.h>
+
 #include "rdt_pqos_client.h"
 
 #define LONG_MS	 20000 /* never comes to that */
@@ -328,11 +330,11 @@ static void test_find(void **state)
 	write_program("exit 0");
 	assert_int_equal(rename(program, expected), 0);
 	setenv("ISOLAT_LIBEXEC", dir, 1);
-	assert_int_equal(pqos_client_find(path, &err), 0);
+	assert_int_equal(isolat_find_helper(PQOS_HELPER, path, &err), 0);
 	assert_string_equal(path, expected);
 	chmod(expected, 0644);
 	setenv("ISOLAT_LIBEXEC", "/nonexistent", 1);
-	if (pqos_client_find(path, &err))
+	if (isolat_find_helper(PQOS_HELPER, path, &err))
 		assert_non_null(strstr(err.hint, "ISOLAT_LIBEXEC"));
 	else
 		assert_string_not_equal(path, expected);
