@@ -78,6 +78,13 @@ static const struct sim_machine machines[] = {
 		.resource = { [SIM_L2] = { .closids = 16, .ways = 8, .min_ways = 1, .cdp_capable = true },
 			      [SIM_MB] = MB_PERCENT(8) },
 	},
+	{
+		.name = "l2-cdp", .sockets = 1, .l3s = 0, .nodes = 1, .cores = 8, .threads = 1,
+		.l2_bytes = 2048 * KIB, .node_bytes = 16 * GIB,
+		.resource = { [SIM_L2] = { .closids = 16, .ways = 8, .min_ways = 1, .cdp_capable = true },
+			      [SIM_MB] = MB_PERCENT(8) },
+		.mount_options = "cdpl2",
+	},
 };
 
 #define MACHINES (sizeof(machines) / sizeof(machines[0]))
@@ -89,7 +96,7 @@ static const char *const resource_names[SIM_RESOURCES] = { "L3", "L2", "MB", "SM
 
 const char *sim_machine_names(void)
 {
-	return "intel-1s, intel-2s, snc2, amd, cdp, mbps, few-closids, l2";
+	return "intel-1s, intel-2s, snc2, amd, cdp, mbps, few-closids, l2, l2-cdp";
 }
 
 bool sim_machine_init(struct sim_machine *m, const char *name)

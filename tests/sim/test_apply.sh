@@ -12,7 +12,7 @@ resctrl=/sys/fs/resctrl
 failed=0
 
 if [ -z "${2:-}" ]; then # outside: once for each machine, in a world of its own
-	for machine in intel-1s intel-2s snc2 amd cdp mbps few-closids l2; do
+	for machine in intel-1s intel-2s snc2 amd cdp mbps few-closids l2 l2-cdp; do
 		timeout 300 "$sim/sim-run" --machine "$machine" -- "$BASH" "$0" "$build" "$machine" || failed=1
 	done
 	timeout 60 "$sim/sim-run" --unmounted -- "$BASH" "$0" "$build" unmounted || failed=1
@@ -81,9 +81,9 @@ says() # CODE PATTERN
 
 # ---- The VMs ----
 
-start_vm() # THREADS
+start_vm() # THREADS [BURST]
 {
-	coproc "$sim/crowd" "$1"
+	coproc "$sim/crowd" "$@"
 	read -r _ <&"${COPROC[0]}"
 	vms+=("$COPROC_PID")
 } 2>/dev/null
@@ -114,7 +114,7 @@ for count in $crowds; do
 	start_vm "$count"
 done
 case $machine in
-l2) profile ', cache: { l2: 2 ways }' ', cache: { l2: 25 % }' ;;
+l2 | l2-cdp) profile ', cache: { l2: 2 ways }' ', cache: { l2: 25 % }' ;;
 amd) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 2000 MB/s' ;;
 mbps) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }, bandwidth: 4000 MB/s' ;;
 few-closids) profile ', cache: { l3: 2 ways, exclusive: yes }' ', cache: { l3: 25 % }' ;;
@@ -152,7 +152,7 @@ few-closids) # 6: the default group, three more, and two of the six VMs
 		[ "$(grep -c 'no RMID was free for isolat-batch/mon_groups/isolat-vm[4-7]:' "$scratch/applied.out")" = 4 ] || cat "$scratch/applied.out")$(
 		jq -e '.vms | map(select(.unavailable | . and contains("no RMID"))) | length == 4 and all(.domains == [])' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")"
 	;;
-l2) verdict 'no monitoring: it is unavailable' "$(jq -e '.vms | all(.unavailable and .domains == [])' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")" ;;
+l2*) verdict 'no monitoring: it is unavailable' "$(jq -e '.vms | all(.unavailable and .domains == [])' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")" ;;
 mbps) verdict 'a group alone has its counters' "$([ "$monitors" = 0 ] && jq -e '.vms | all(.unavailable == null)' "$scratch/out" >/dev/null || jq -c .vms "$scratch/out")" ;;
 *)
 	"$sim/sim-ctl" occupancy '0 5242880' isolat-batch/mon_groups/isolat-vm3
@@ -164,7 +164,7 @@ mbps) verdict 'a group alone has its counters' "$([ "$monitors" = 0 ] && jq -e '
 	;;
 esac
 run status
-verdict 'status in words' "$(says 0 '^ *VM ')$(grep -q 'unavailable: ' "$scratch/out" || case $machine in few-closids | l2) cat "$scratch/out" ;; esac)"
+verdict 'status in words' "$(says 0 '^ *VM ')$(grep -q 'unavailable: ' "$scratch/out" || case $machine in few-closids | l2*) cat "$scratch/out" ;; esac)"
 run undo
 verdict 'undo' "$(says 0 '^undone')$(as_before)"
 run undo
@@ -180,7 +180,7 @@ state() # what is programmed, and who is where
 
 # libpqos asks the CPU itself whose it is.
 case $(grep -om 1 AuthenticAMD /proc/cpuinfo)$machine in
-intel-2s | cdp | mbps | few-closids | l2)
+intel-2s | cdp | mbps | few-closids | l2 | l2-cdp)
 	apply --engine resctrl
 	state >"$scratch/resctrl"
 	run undo
@@ -200,7 +200,7 @@ esac
 # ---- Every write fails, once with each errno; every write is one's last ----
 
 case $machine in
-intel-1s | snc2 | few-closids | l2 | mbps) exit $failed ;; # intel-2s, amd and cdp are enough
+intel-1s | snc2 | few-closids | l2* | mbps) exit $failed ;; # intel-2s, amd and cdp are enough
 esac
 
 why=
@@ -321,6 +321,35 @@ verdict 'a thread that left its group' "$(says 4 'thread .* is in')"
 apply
 run verify
 verdict 'the next apply brings it back' "$(says 0 'as applied')"
+run undo
+
+# A thread that is cloned while its parent is being moved stays where the parent was: apply looks until there is none.
+cp "$scratch/profile" "$scratch/profile.kept"
+grows() # BURST: a VM more, which is just starting so many threads while it is applied
+{
+	start_vm 2 "$1"
+	profile ', cache: { l3: 2 ways, exclusive: yes }' ''
+	kill -USR2 "${vms[-1]}"
+	apply
+}
+vm_ends()
+{
+	kill "${vms[-1]}"
+	unset 'vms[-1]'
+}
+grows 100
+why=$(says 0 '^applied')
+sleep 0.3 # those that come now have moved parents
+run status --json
+verdict 'a VM that starts 100 threads meanwhile' "$why$(jq -e '.vms[-1] | .in_group == .threads and .threads > 50' "$scratch/out" >/dev/null || jq -c '.vms[-1]' "$scratch/out")"
+run undo
+vm_ends
+grows 20000
+verdict 'a VM that starts threads for ever is told' "$(says 1 'faster than they can be moved')"
+vm_ends
+cp "$scratch/profile.kept" "$scratch/profile"
+verdict 'and all is as before' "$(as_before)"
+apply
 echo "${vms[3]}" >$resctrl/isolat-batch/tasks
 run verify
 verdict 'a thread that left its monitor group' "$(says 4 'VM vm3 is in isolat-batch, not in isolat-batch/mon_groups/isolat-vm3')"
