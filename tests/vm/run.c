@@ -115,6 +115,8 @@ static void parse_option(struct test *t, const char *word)
 		c->stock_image = true;
 	else if (value_of(word, "rdt", &value))
 		c->rdt = !strcmp(value, "amd") ? MICROVM_RDT_AMD : MICROVM_RDT_INTEL;
+	else if (value_of(word, "rdt-options", &value))
+		c->rdt_options = value;
 	else if (value_of(word, "sockets", &value))
 		c->sockets = atoi(value);
 	else if (value_of(word, "threads", &value))
@@ -310,8 +312,8 @@ static bool holds_bandwidth(const struct rdt_state *state, unsigned long domain,
 }
 
 /*
- * A program can ask, while it runs, that the hardware holds a mask ("rdt-is DOMAIN CLASS MASK"), and give the counter
- * of a group's occupancy a value ("rdt-set DOMAIN RMID BYTES").
+ * A program can ask, while it runs, that the hardware holds a mask ("rdt-is DOMAIN CLASS MASK"), and give a group's
+ * counters of occupancy and bandwidth values ("rdt-set DOMAIN RMID BYTES MOVED").
  */
 static void obey(const struct test *t, const char *line, struct outcome *outcome)
 {
@@ -320,7 +322,7 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 	struct rdt_state *state;
 	struct isolat_error err;
 	char why[256] = "no such class";
-	unsigned long long bytes;
+	unsigned long long bytes, moved;
 
 	if (strncmp(line, "rdt-", 4) || t->config.rdt == MICROVM_RDT_NONE)
 		return;
@@ -335,10 +337,12 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 			outcome->wrong++;
 			printf("# WRONG: %s: %s\n", line, why);
 		}
-	} else if (sscanf(line, "rdt-set %lu %lu %llu", &domain, &id, &bytes) == 3) {
+	} else if (sscanf(line, "rdt-set %lu %lu %llu %llu", &domain, &id, &bytes, &moved) == 4) {
 		counter = rdt_state_counter(state, domain, id, &err);
-		if (counter)
+		if (counter) {
 			counter->occupancy = bytes;
+			counter->mbm_total = moved;
+		}
 	}
 	rdt_state_close(state);
 }
