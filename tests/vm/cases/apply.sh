@@ -13,12 +13,26 @@ vms=() code=0 # as apply_host.sh says
 . "$(dirname "$0")/check.sh"
 . "$(dirname "$0")/apply_host.sh"
 
+# It holds what was planned, too. The plan names isolat's groups in the order of their making.
+tell_plan()
+{
+	local class=3 group
+	tell_planned 0 '' "$scratch/plan"
+	for group in $(jq -r '.groups[].name' "$scratch/plan"); do
+		tell_planned $class "$group" "$scratch/plan"
+		class=$((class + 1))
+	done >"$scratch/planned"
+	cat "$scratch/planned"
+	check 'the plan has masks for its groups' yes "$(grep -q rdt-is "$scratch/planned" && echo yes)"
+	sleep 1
+}
+
 # What the emulated hardware has to hold for each group and domain, as resctrl says; classes count in the order of making.
 tell_masks()
 {
 	local class=1 group
 	tell_group 0 ''
-	for group in machine-other isolat-vm0 isolat-vm1 isolat-batch; do
+	for group in machine-other qemu-1-guest-vcpus_0-1 isolat-vm0 isolat-vm1 isolat-batch; do
 		[ -d "$resctrl/$group" ] && tell_group $class $group
 		class=$((class + 1))
 	done
@@ -33,6 +47,8 @@ top=$(($(cat $resctrl/info/L3/cbm_mask | sed 's/^/0x/') + 1))
 other=$(printf '%x' $((top / 2 | top / 4)))
 echo "L3:0=$other;1=$other" >$resctrl/machine-other/schemata || failed=1
 echo $$ >$resctrl/machine-other/tasks
+mkdir $resctrl/qemu-1-guest-vcpus_0-1 # as libvirt names its own
+echo "L3:0=$other;1=$other" >$resctrl/qemu-1-guest-vcpus_0-1/schemata || failed=1
 start_vms 2 3 1 2
 {
 	printf '%s\n' 'version: 1' 'classes:' \
@@ -47,21 +63,28 @@ start_vms 2 3 1 2
 
 listing >"$scratch/before"
 tell_masks
+others()
+{
+	grep -E 'machine-other|qemu-1-guest' "$1"
+}
+"$isolat" plan --json --profile "$scratch/profile" >"$scratch/plan"
 run apply --profile "$scratch/profile" --no-cpusets
 check 'apply' 0 $code
 sed 's/^/isolat: /' "$scratch/out"
 listing >"$scratch/applied"
 check 'it is another listing' no "$(cmp -s "$scratch/before" "$scratch/applied" && echo yes || echo no)"
-check "the other's group is as it was" "$(grep machine-other "$scratch/before")" "$(grep machine-other "$scratch/applied")"
+check "others' groups are as they were" "$(others "$scratch/before")" "$(others "$scratch/applied")"
 tell_masks
+tell_plan
 run verify
 check 'verify' 0 $code
 run apply --profile "$scratch/profile" --no-cpusets
 check 'a second apply' 'nothing was written' "$(grep -o 'nothing was written' "$scratch/out")"
 
-echo "rdt-set 0 2 5242880" # isolat-vm0 is the second group that was made
+echo "rdt-set 0 3 5242880 1073741824" # isolat-vm0 is the third group that was made
 sleep 1
 run status --json
+check 'bandwidth as injected' 1073741824 "$(jq '.groups[] | select(.name == "isolat-vm0").domains[0].mbm_total_bytes' "$scratch/out")"
 check 'occupancy as injected' 5242880 "$(jq '.groups[] | select(.name == "isolat-vm0").domains[0].occupancy_bytes' "$scratch/out")"
 
 echo 'L3:0=1' >$resctrl/isolat-batch/schemata || failed=1
@@ -83,6 +106,12 @@ run undo
 check 'undo' 0 $code
 same 'it is as before' "$scratch/before"
 tell_masks
+# The default group's masks cannot be written: all that came before is taken back.
+mount --bind $resctrl/schemata $resctrl/schemata && mount -o remount,ro,bind $resctrl/schemata
+run apply --profile "$scratch/profile" --no-cpusets 2>/dev/null
+umount $resctrl/schemata
+check 'an apply that fails' 1 $code
+same "all is as before, others' groups too" "$scratch/before"
 
 # VMs that are matched by pid come into cgroups, too; isolat run has one of its own.
 cgroups()

@@ -30,17 +30,33 @@ run() # ARGUMENTS...: isolat; its exit code in $code
 	[ $code = 0 ] || cat "$scratch/err"
 }
 
-# What the emulated hardware has to hold for a group, as resctrl says; in percent, or as the register is (linear=0).
+# What the emulated hardware has to hold for a class, by lines of schemata on the input; bandwidths in percent, or as
+# the register is (linear=0).
+tell_lines() # CLASS
+{
+	local resource domain value
+	sed 's/^ *//' | while IFS=: read -r resource values; do
+		tr ';' '\n' <<<"$values" | while IFS='=' read -r domain value; do
+			case $resource in
+			L3) echo "rdt-is $domain $1 $value" ;;
+			# Intel's register holds what is throttled, AMD's the limit.
+			MB) echo "rdt-mb $domain $1 $([ "$linear" = 1 ] && echo $((100 - value)) || echo $((10#$value)))" ;;
+			esac
+		done
+	done
+}
+
+# As resctrl says.
 tell_group() # CLASS GROUP
 {
-	grep -o 'L3:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain mask; do
-		echo "rdt-is $domain $1 $mask"
-	done
-	# Intel's register holds what is throttled, AMD's the limit.
-	grep -o 'MB:.*' "$resctrl/$2/schemata" | cut -d : -f 2 | tr ';' '\n' | while IFS='=' read -r domain value; do
-		[ "$linear" = 1 ] && value=$((100 - value))
-		echo "rdt-mb $domain $1" $value
-	done
+	tell_lines "$1" <"$resctrl/$2/schemata"
+}
+
+# As the plan says.
+tell_planned() # CLASS GROUP PLAN: GROUP "" is the default group
+{
+	jq -r --arg name "$2" 'if $name == "" then .default_group else .groups[] | select(.name == $name) end | .schemata[]' "$3" |
+		tell_lines "$1"
 }
 
 start_vms() # THREADS...: crowds that stand for VMs, in $vms and $pids
