@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,23 +25,59 @@ static const struct step_kind *const kinds[] = {
 	&step_cgroup, &step_cgroup_file, &step_cgroup_task, NULL,
 };
 
-static void note_left(void *data, const char *kind, const char *object, const char *why)
+/* Lines become words; what was there before is whole, for somebody may have to put it there by hand. */
+static json_t *one_line(const char *value)
+{
+	char *text = strdup(value);
+	json_t *string;
+
+	if (!text)
+		return NULL;
+	for (char *c = text; (c = strchr(c, '\n'));)
+		*c = c[1] ? ' ' : '\0';
+	string = report_string(text);
+	free(text);
+	return string;
+}
+
+static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
 {
 	struct applied *a = data;
 
-	json_array_append_new(a->left, json_pack("{s:o, s:o, s:o}", "kind", report_string(kind), "object",
-						 report_string(object), "why", report_string(why)));
+	json_array_append_new(a->left,
+			      json_pack("{s:o, s:o, s:o, s:o}", "kind", report_string(kind), "object",
+					report_string(object), "why", report_string(why), "before", one_line(before)));
 }
 
-void applied_print_left(const struct applied *a, FILE *out)
+static const char *text_of(const json_t *item, const char *key)
+{
+	return json_string_value(json_object_get(item, key));
+}
+
+void applied_print_left(const json_t *left, FILE *out)
 {
 	json_t *item;
 	size_t i;
 
-	json_array_foreach (a->left, i, item)
-		fprintf(out, "left as it is: %s %s: %s\n", json_string_value(json_object_get(item, "kind")),
-			json_string_value(json_object_get(item, "object")),
-			json_string_value(json_object_get(item, "why")));
+	json_array_foreach (left, i, item)
+		fprintf(out, "left as it is: %s %s: %s (before: '%s')\n", text_of(item, "kind"),
+			text_of(item, "object"), text_of(item, "why"), text_of(item, "before"));
+}
+
+int applied_report_error(const json_t *left, bool recovered, const struct isolat_error *err, bool json)
+{
+	json_t *doc = json ? report_error_json(err) : NULL;
+
+	if (!doc) {
+		if (recovered)
+			fputs("what a killed isolat had left half made was taken back\n", stderr);
+		applied_print_left(left, stderr);
+		return report_error(err, false);
+	}
+	json_object_set_new(doc, "recovered", json_boolean(recovered));
+	json_object_set(doc, "left", (json_t *)left);
+	report_json(doc);
+	return err->code;
 }
 
 /* Whether any journal is in the folder, this one or a run's. */
@@ -176,7 +213,7 @@ int applied_open(const struct applied_options *options, enum applied_use use, st
 {
 	char name[ENGINE_NAME];
 
-	*a = (struct applied){ .use = use, .left = json_array() };
+	*a = (struct applied){ .use = use, .left = options->left ? json_incref(options->left) : json_array() };
 	if (!a->left)
 		return isolat_fail(err, ISOLAT_FAILED, "read journal", NULL, "out of memory");
 	if (!choose_engine(options, use, name, err) &&
@@ -188,9 +225,15 @@ int applied_open(const struct applied_options *options, enum applied_use use, st
 	return -1;
 }
 
-void applied_close(struct applied *a)
+void applied_give_up(struct applied *a)
 {
 	transaction_close(a->t);
+	a->t = NULL;
+}
+
+void applied_close(struct applied *a)
+{
+	applied_give_up(a);
 	/* The engine's lock is still held: nobody has just begun to rely on it. */
 	if (a->engine && a->use != APPLIED_READ && !journals_are_there())
 		unlink(ENGINE_FILE);

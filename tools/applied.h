@@ -24,6 +24,7 @@ struct applied_options {
 	const char *engine;   /* as for rdt_engine_open(); NULL: the one that it was applied with, else "resctrl" */
 	const char *name;     /* the journal's; NULL: APPLIED_NAME */
 	unsigned long wait_s; /* for each lock */
+	json_t *left;	      /* array that applied.left is to be; NULL: a new one */
 };
 
 enum applied_use {
@@ -38,7 +39,7 @@ struct applied {
 	struct step_host host;
 	struct transaction *t;
 	bool recovered; /* what a killed isolat had left was taken back */
-	json_t *left;	/* array: what could not be taken back, see applied_left_to_text() */
+	json_t *left;	/* array of {kind, object, why, before}: what could not be taken back */
 };
 
 /*
@@ -52,8 +53,14 @@ void applied_close(struct applied *a);
 /* Whether a profile stands applied. */
 bool applied_stands(const struct applied *a);
 
-/* Prints a line for each object that was left as somebody else has changed it, or that withstood. */
-void applied_print_left(const struct applied *a, FILE *out);
+/* Takes back what was not committed, if anything: from then on @a only tells of it. */
+void applied_give_up(struct applied *a);
+
+/* Prints a line for each object in @left that was left as somebody else has changed it, or that withstood. */
+void applied_print_left(const json_t *left, FILE *out);
+
+/* As report_error(), with what was taken back of a killed isolat's, and what was left. Returns the error's code. */
+int applied_report_error(const json_t *left, bool recovered, const struct isolat_error *err, bool json);
 
 /* The name of the engine in use. */
 const char *applied_engine(const struct applied *a);

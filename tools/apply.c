@@ -269,9 +269,11 @@ static int run(const struct request *r)
 	struct job j = { .request = r, .err = &err };
 	int code;
 
-	if (work(&j))
-		code = report_error(&err, r->json);
-	else
+	if (work(&j)) {
+		/* Before it is told: what is left then is told, too. */
+		applied_give_up(&j.applied);
+		code = applied_report_error(r->applied.left, j.applied.recovered, &err, r->json);
+	} else {
 		code = apply_report(
 			&(struct apply_result){
 				.applied = &j.applied,
@@ -281,6 +283,7 @@ static int run(const struct request *r)
 				.threads = count_threads(&j),
 			},
 			r->json);
+	}
 	drop(&j);
 	return code;
 }
@@ -316,5 +319,8 @@ int cmd_apply(int argc, char **argv)
 		return code;
 	if (report_no_words(&usage, argc, argv))
 		return ISOLAT_USAGE;
-	return run(&request);
+	request.applied.left = json_array();
+	code = run(&request);
+	json_decref(request.applied.left);
+	return code;
 }

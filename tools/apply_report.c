@@ -91,7 +91,7 @@ static int show_text(const struct apply_result *r)
 		if (entry.kind == &step_schemata)
 			print_rounding(&entry);
 	}
-	applied_print_left(r->applied, stdout);
+	applied_print_left(r->applied->left, stdout);
 	return ISOLAT_OK;
 }
 

@@ -63,22 +63,37 @@ struct child {
 
 static volatile sig_atomic_t command_pid;
 
-/* Those that are sent to us alone; a terminal's ^C has gone to the command, too. */
-static void pass_on(int sig)
+static const int caught[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+
+/* Those that are sent to us alone; a terminal's ^C and ^\ come from the kernel, and have gone to the command, too. */
+static void pass_on(int sig, siginfo_t *info, void *context)
 {
-	if (sig != SIGINT)
+	if (info->si_code != SI_KERNEL || (sig != SIGINT && sig != SIGQUIT))
 		kill(command_pid, sig);
 }
 
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
-
 /* What was ignored stays so: nohup. */
-static void handle_signals(void (*handler)(int))
+static void handle_signals(const struct sigaction *action)
 {
+	struct sigaction was;
+
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
-		if (signal(caught[i], handler) == SIG_IGN)
-			signal(caught[i], SIG_IGN);
+		if (!sigaction(caught[i], NULL, &was) && was.sa_handler != SIG_IGN)
+			sigaction(caught[i], action, NULL);
 }
+
+static void pass_signals_on(void)
+{
+	handle_signals(&(struct sigaction){ .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART });
+}
+
+static void ignore_signals(void)
+{
+	handle_signals(&(struct sigaction){ .sa_handler = SIG_IGN });
+}
+
+/* Where it is ignored nobody is told how a child has ended. The command gets it as it was. */
+static void (*inherited_sigchld)(int);
 
 /* ---- The command ---- */
 
@@ -120,6 +135,7 @@ static void be_command(int fd, char **command)
 	close(fd);
 	set_affinity(cpus);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGCHLD, inherited_sigchld);
 	execvp(command[0], command);
 	fprintf(stderr, "isolat: run %s: %s\n", command[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -132,6 +148,7 @@ static void be_command(int fd, char **command)
 
 static void be_guard(int fd, const struct applied_options *how, const char *name)
 {
+	struct applied_options mine = *how;
 	struct isolat_error err;
 	pid_t parent;
 	char done;
@@ -142,8 +159,12 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 		_exit(0);
 	/* The pipe's end comes a moment before the process's own; and others may hold the locks. */
 	for (int i = 0; i < GUARD_TRIES; i++) {
-		if (!run_left_is_at_work(name, &parent) && !run_left_take_back_one(how, name, &err))
+		mine.left = json_array();
+		if (!run_left_is_at_work(name, &parent) && !run_left_take_back_one(&mine, name, &err)) {
+			applied_print_left(mine.left, stderr);
 			break;
+		}
+		json_decref(mine.left);
 		usleep(GUARD_PAUSE);
 	}
 	_exit(0);
@@ -277,11 +298,13 @@ static int prepare(const struct request *r, const char *name, struct run_plan *p
 		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, about, err) ||
 		 make_place(plan, child->pid, &a, err);
 
+	applied_give_up(&a);
+	applied_print_left(a.left, stderr);
 	applied_close(&a);
 	/* Until here a signal has ended us: the command did not begin, and the guard has taken back. */
 	command_pid = child->pid;
-	handle_signals(pass_on);
-	if (!rc && write(child->go, plan->cpus, strlen(plan->cpus) + 1) < 0)
+	pass_signals_on();
+	if (!rc && write(child->go, plan->cpus, strlen(plan->cpus) + 1) != (ssize_t)strlen(plan->cpus) + 1)
 		rc = isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "it ended before it began");
 	json_decref(about);
 	return rc ? -1 : 0;
@@ -297,7 +320,7 @@ static int take_back(const struct request *r, const char *name, struct isolat_er
 	if (applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
 		return -1;
 	rc = transaction_undo(a.t, NULL, err);
-	applied_print_left(&a, stderr);
+	applied_print_left(a.left, stderr);
 	applied_close(&a);
 	return rc;
 }
@@ -325,8 +348,15 @@ static int wait_for_end(const struct child *child)
 {
 	int status = 0;
 
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	while (waitpid(child->pid, &status, 0) < 0) {
+		struct isolat_error err;
+
+		if (errno == EINTR)
+			continue;
+		isolat_fail(&err, ISOLAT_FAILED, "run", NULL, "how the command ended is not known: %s",
+			    strerror(errno));
+		return report_error(&err, false);
+	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -338,7 +368,7 @@ static int run_child(const struct request *r, const char *name, struct run_plan 
 
 	close(child->go);
 	ended = wait_for_end(child);
-	handle_signals(SIG_IGN);
+	ignore_signals();
 	*back = !take_back(r, name, &err);
 	if (!*back)
 		report_error(&err, false);
@@ -359,15 +389,28 @@ static int start_guard(const struct request *r, const char *name, int done[2], s
 	return 0;
 }
 
+/* What killed runs have left. */
+static int take_back_others(const struct applied_options *how, struct isolat_error *err)
+{
+	struct applied_options mine = *how;
+	size_t n;
+	int rc;
+
+	mine.left = json_array();
+	rc = run_left_take_back(&mine, &n, err);
+	applied_print_left(mine.left, stderr);
+	json_decref(mine.left);
+	return rc;
+}
+
 static int run_plan(const struct request *r, struct run_plan *plan, struct isolat_error *err)
 {
 	struct child child = { 0 };
 	char name[RUN_NAME_SIZE];
 	int done[2], code;
 	bool back = true;
-	size_t n;
 
-	if (run_left_take_back(&r->applied, &n, err) || run_journal_name(getpid(), plan->exclusive, name, err) ||
+	if (take_back_others(&r->applied, err) || run_journal_name(getpid(), plan->exclusive, name, err) ||
 	    start_guard(r, name, done, &child, err))
 		return report_error(err, false);
 	code = fork_child(r, &child, done, err) ? report_error(err, false) : -1;
@@ -428,5 +471,6 @@ int cmd_run(int argc, char **argv)
 		return report_error(&err, false);
 	}
 	request.command = argv + optind;
+	inherited_sigchld = signal(SIGCHLD, SIG_DFL);
 	return run(&request);
 }

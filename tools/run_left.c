@@ -87,6 +87,8 @@ static int each_journal(int (*see)(void *data, const char *name, struct isolat_e
 struct taking_back {
 	const struct applied_options *options;
 	size_t n;
+	bool failed;
+	struct isolat_error first;
 };
 
 static int take_back_dead(void *data, const char *name, struct isolat_error *err)
@@ -96,17 +98,24 @@ static int take_back_dead(void *data, const char *name, struct isolat_error *err
 
 	if (run_left_is_at_work(name, &pid))
 		return 0;
-	t->n++;
-	return run_left_take_back_one(t->options, name, err);
+	if (!run_left_take_back_one(t->options, name, err)) {
+		t->n++;
+	} else if (!t->failed) {
+		t->failed = true;
+		t->first = *err;
+	}
+	return 0;
 }
 
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err)
 {
 	struct taking_back t = { .options = options };
-	int rc = each_journal(take_back_dead, &t, err);
 
+	each_journal(take_back_dead, &t, err);
 	*n = t.n;
-	return rc;
+	if (t.failed)
+		*err = t.first;
+	return t.failed ? -1 : 0;
 }
 
 static bool is_exclusive(const char *name)

@@ -18,10 +18,13 @@ int run_journal_name(pid_t pid, bool exclusive, char name[RUN_NAME_SIZE], struct
 /* Whether the process of the journal @name lives: *pid. One that is a zombie does not. */
 bool run_left_is_at_work(const char *name, pid_t *pid);
 
-/* Takes back what the journal @name holds. */
+/* Takes back what the journal @name holds. @options->left is told what is left as it is. */
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
 
-/* Takes back what runs have left that were killed (*n: how many). */
+/*
+ * Takes back what runs have left that were killed (*n: how many), of all that it can, and fails in the end with the
+ * first that withstood.
+ */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
 
 /*

@@ -22,7 +22,9 @@ struct step_kind {
 	int (*read)(void *host, const char *object, char **value, struct isolat_error *err);
 	/*
 	 * Gives it the value @to, in one operation on the host. @from is what was read just before. Need not read back:
-	 * who calls does.
+	 * who calls does. Fails with ISOLAT_DRIFT where it cannot have that value any more, whatever is tried, since
+	 * others have changed what the value depends on: an inverse is left out then. After any other failure it can be
+	 * tried again.
 	 */
 	int (*write)(void *host, const char *object, const char *from, const char *to, struct isolat_error *err);
 	/*
@@ -40,6 +42,18 @@ struct step_kind {
 	 * and reading back has not said what it became. NULL: only @to itself.
 	 */
 	bool (*made)(const char *from, const char *to, const char *now);
+	/*
+	 * Of a value with several parts (a schemata's domains), some of which somebody has changed since: *to is @now,
+	 * with all that is as in @set as it was @before (NULL: there is no such part); *theirs is the rest of it
+	 * (NULL: there is none). The caller frees both. Returns false where that cannot be told. NULL: a value is one.
+	 */
+	bool (*part)(const char *before, const char *set, const char *now, char **to, char **theirs);
+	/*
+	 * What has come to @set by the object, and is in no record: the processes that one has forked in its cgroup.
+	 * It is given what the object was @before. Called when a step is taken back, of an object that is gone, too.
+	 * NULL: there is no such thing.
+	 */
+	int (*follow)(void *host, const char *object, const char *set, const char *before, struct isolat_error *err);
 	/*
 	 * Reading is dear, and what one step of this kind has written no other changes: they are read back when all
 	 * that follow one another are written. A write that fails has changed nothing, or made what made() says.

@@ -17,6 +17,7 @@
 
 #define OWN	   "isolat"
 #define FILE_BYTES (64U << 10) /* a list of 8192 CPUs with a comma after each takes 40 KiB */
+#define PROC_BYTES (1U << 20)
 #define PARTITION  "cpuset.cpus.partition"
 #define SUBTREE	   "cgroup.subtree_control"
 
@@ -161,17 +162,54 @@ static int make_cgroup(int above, const char *name, const char *object, struct i
 	return mkdirat(above, name, 0755) ? failed(-errno, "make cgroup", object, err) : 0;
 }
 
+static bool has_text(int dir, const char *file)
+{
+	char *text;
+	ssize_t length = proc_read_text(dir, file, FILE_BYTES, &text);
+	bool has = length > 0 && text[strspn(text, " \n")];
+
+	if (length >= 0)
+		free(text);
+	return has;
+}
+
+/* Whether there is a cgroup in the cgroup @dir. */
+static bool has_cgroups(int dir)
+{
+	DIR *folder = fdopendir(dup(dir));
+	struct dirent *entry;
+	bool has = false;
+
+	if (!folder)
+		return false;
+	rewinddir(folder);
+	while (!has && (entry = readdir(folder)))
+		has = entry->d_type == DT_DIR && entry->d_name[0] != '.';
+	closedir(folder);
+	return has;
+}
+
+/* Others' cgroups in it stay, and it with them: for how long, nobody can say. Processes are on their way out. */
+static int still_used(int above, const char *name, const char *object, struct isolat_error *err)
+{
+	int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool theirs = dir >= 0 && has_cgroups(dir);
+
+	if (dir >= 0)
+		close(dir);
+	if (!theirs) {
+		failed(-EBUSY, "remove cgroup", object, err);
+		return isolat_hint(err, "there are still processes in it");
+	}
+	return isolat_fail(err, ISOLAT_DRIFT, "remove cgroup", object, "%s: somebody has made cgroups in it",
+			   strerror(EBUSY));
+}
+
 static int remove_cgroup(int above, const char *name, const char *object, struct isolat_error *err)
 {
-	int error;
-
 	if (!unlinkat(above, name, AT_REMOVEDIR))
 		return 0;
-	error = errno;
-	failed(-error, "remove cgroup", object, err);
-	if (error == EBUSY)
-		isolat_hint(err, "there are still processes or cgroups in it");
-	return -1;
+	return errno == EBUSY ? still_used(above, name, object, err) : failed(-errno, "remove cgroup", object, err);
 }
 
 static int write_cgroup(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
@@ -280,17 +318,6 @@ static char *text_for(const char *file, const char *to)
 	return strndup(to, strcmp(file, PARTITION) ? strlen(to) : strcspn(to, " "));
 }
 
-static bool has_text(int dir, const char *file)
-{
-	char *text;
-	ssize_t length = proc_read_text(dir, file, FILE_BYTES, &text);
-	bool has = length > 0 && text[strspn(text, " \n")];
-
-	if (length >= 0)
-		free(text);
-	return has;
-}
-
 /*
  * Whether a cgroup in the folder @dir that is not isolat's has CPUs or nodes set: taking the controller away would take
  * them, and the kernel does not ask. *name is the caller's to free.
@@ -326,7 +353,7 @@ static int see_others(int dir, const char *file, const char *object, const char 
 
 	if (strcmp(file, SUBTREE) || *to || !others_use_cpusets(dir, &name))
 		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "write cgroup file", object, "the cgroup %.200s has CPUs or nodes set by now",
+	isolat_fail(err, ISOLAT_DRIFT, "write cgroup file", object, "the cgroup %.200s has CPUs or nodes set by now",
 		    name ? name : "of somebody else");
 	free(name);
 	return -1;
@@ -344,7 +371,13 @@ static int write_in(int dir, const char *file, const char *object, const char *t
 		return isolat_fail(err, ISOLAT_USAGE, "write cgroup file", object, "'%s' is no value of it", to);
 	rc = write_line(dir, file, text);
 	free(text);
-	return rc ? failed(rc, "write cgroup file", object, err) : 0;
+	if (!rc)
+		return 0;
+	failed(rc, "write cgroup file", object, err);
+	/* Somebody has handed the controller further down. */
+	if (rc == -EBUSY && !strcmp(file, SUBTREE) && !*to)
+		err->code = ISOLAT_DRIFT;
+	return -1;
 }
 
 /* The kernel takes "isolated" also where it cannot be, and says so when it is read: "isolated invalid (WHY)". */
@@ -473,12 +506,47 @@ static int read_process(void *data, const char *object, char **value, struct iso
 	return rc ? failed(rc, "read cgroup of process", object, err) : 0;
 }
 
+/* Returns 0, also of a process that has ended, or -errno. */
+static int move_to(const struct step_host *host, pid_t pid, const char *path)
+{
+	int dir = cgroup_path_open(cgroup_root(host), path), rc;
+	char text[16];
+
+	if (dir < 0)
+		return dir;
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	rc = write_line(dir, "cgroup.procs", text);
+	close(dir);
+	return rc == -ESRCH ? 0 : rc;
+}
+
+/*
+ * To where it was, or, where that has been removed since, or takes no processes any more, to the nearest above it that
+ * does (then returns 1): it cannot stay in a cgroup that is about to go.
+ */
+static int move_home(const struct step_host *host, pid_t pid, const char *path)
+{
+	char *at = strdup(path), *slash;
+	int rc, first = 0;
+
+	if (!at)
+		return -ENOMEM;
+	for (rc = move_to(host, pid, at); rc && *at; rc = move_to(host, pid, at)) {
+		first = first ? first : rc;
+		slash = strrchr(at, '/');
+		*(slash ? slash : at) = '\0';
+	}
+	free(at);
+	if (rc)
+		return first ? first : rc;
+	return first ? 1 : 0;
+}
+
 static int write_process(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
 {
 	struct step_host *host = data;
 	struct process process;
-	char pid[16];
-	int dir, rc;
+	int rc;
 
 	if (parse_process("move process", object, &process, err))
 		return -1;
@@ -489,13 +557,69 @@ static int write_process(void *data, const char *object, const char *from, const
 	rc = is_alive(host, "move process", object, &process, err);
 	if (rc <= 0)
 		return rc;
-	dir = cgroup_path_open(cgroup_root(host), to);
-	snprintf(pid, sizeof(pid), "%d", (int)process.pid);
-	rc = dir < 0 ? dir : write_line(dir, "cgroup.procs", pid);
-	if (dir >= 0)
-		close(dir);
-	/* It has ended: who reads it sees that. */
-	return !rc || rc == -ESRCH ? 0 : failed(rc, "move process", to, err);
+	rc = is_own(to) ? move_to(host, process.pid, to) : move_home(host, process.pid, to);
+	return rc < 0 ? failed(rc, "move process", to, err) : 0; /* who reads it sees where it is */
 }
 
-const struct step_kind step_cgroup_task = { .name = "cgroup-task", .read = read_process, .write = write_process };
+#define LOOKS	   100
+#define LOOK_PAUSE 1000 /* us */
+
+/* Moves the processes that @dir lists. Returns how many there were, or -errno. */
+static int move_all(const struct step_host *host, int dir, const char *home, bool *elsewhere)
+{
+	char *text, *rest, *line;
+	ssize_t length = proc_read_text(dir, "cgroup.procs", PROC_BYTES, &text);
+	int n = 0, rc = 0;
+	pid_t pid;
+
+	if (length < 0)
+		return is_gone((int)length) ? 0 : (int)length;
+	rest = text;
+	/* A line without its end may be one that was cut. */
+	while (rc >= 0 && (line = strsep(&rest, "\n")) && rest) {
+		if (!proc_parse_id(line, &pid))
+			continue;
+		n++;
+		rc = move_home(host, pid, home);
+		*elsewhere |= rc > 0;
+	}
+	free(text);
+	return rc < 0 ? rc : n;
+}
+
+/* What the process has forked in @place goes to where it was itself: also what is forked while others are moved. */
+static int bring_rest(void *data, const char *object, const char *place, const char *home, struct isolat_error *err)
+{
+	struct step_host *host = data;
+	bool elsewhere = false;
+	int dir, n = 1;
+
+	if (!is_own(place) || !strcmp(place, home))
+		return 0;
+	if (check_host(host, err))
+		return -1;
+	dir = cgroup_path_open(cgroup_root(host), place);
+	if (dir < 0)
+		return is_gone(dir) ? 0 : failed(dir, "empty cgroup", place, err);
+	for (int i = 0; n > 0 && i < LOOKS; i++) {
+		if (i > 1)
+			usleep(LOOK_PAUSE);
+		n = move_all(host, dir, home, &elsewhere);
+	}
+	close(dir);
+	if (n > 0)
+		return isolat_fail(err, ISOLAT_FAILED, "empty cgroup", place,
+				   "there are processes in it after %d looks", LOOKS);
+	if (n)
+		return failed(n, "empty cgroup", place, err);
+	return elsewhere ? isolat_fail(err, ISOLAT_DRIFT, "empty cgroup", place,
+				       "where its processes were is gone, or takes none: they are above that")
+			 : 0;
+}
+
+const struct step_kind step_cgroup_task = {
+	.name = "cgroup-task",
+	.read = read_process,
+	.write = write_process,
+	.follow = bring_rest,
+};

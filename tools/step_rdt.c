@@ -125,13 +125,21 @@ static int read_schemata(void *data, const char *object, char **value, struct is
 	return *value ? 0 : no_memory("read schemata", object, err);
 }
 
-static bool has_value(const struct rdt_group_masks *line, unsigned int domain, uint64_t value)
+/* NULL: the line has no such domain. */
+static const uint64_t *value_in(const struct rdt_group_masks *line, unsigned int domain)
 {
 	for (unsigned int i = 0; i < line->n; i++) {
 		if (line->domain[i] == domain)
-			return line->value[i] == value;
+			return &line->value[i];
 	}
-	return false;
+	return NULL;
+}
+
+static bool has_value(const struct rdt_group_masks *line, unsigned int domain, uint64_t value)
+{
+	const uint64_t *has = value_in(line, domain);
+
+	return has && *has == value;
 }
 
 /* Leaves in @schemata what @from has otherwise, or not at all. Returns whether that is anything. */
@@ -209,12 +217,69 @@ static bool can_have_made(const char *from, const char *to, const char *now)
 	return true;
 }
 
+/*
+ * Of a line: @now's domains that are as in @set become as @before; of those that are neither, @theirs is left. Returns
+ * whether there is one that becomes so.
+ */
+static bool part_line(const struct rdt_group_masks *before, const struct rdt_group_masks *set,
+		      struct rdt_group_masks *now, struct rdt_group_masks *theirs)
+{
+	bool any = false;
+
+	*theirs = (struct rdt_group_masks){ 0 };
+	for (unsigned int i = 0; i < now->n; i++) {
+		unsigned int domain = now->domain[i];
+		const uint64_t *was = value_in(before, domain);
+
+		if (was && *was == now->value[i])
+			continue;
+		if (was && has_value(set, domain, now->value[i])) {
+			now->value[i] = *was;
+			any = true;
+			continue;
+		}
+		theirs->domain[theirs->n] = domain;
+		theirs->value[theirs->n++] = now->value[i];
+	}
+	return any;
+}
+
+/* *text is NULL where @any is false. */
+static bool print_part(const struct rdt_schemata *schemata, bool any, char **text)
+{
+	*text = any ? rdt_schemata_print(schemata) : NULL;
+	return *text || !any;
+}
+
+/* A domain that is no longer there (its CPUs are offline) has nothing to be taken back. */
+static bool part_schemata(const char *before, const char *set, const char *now, char **to, char **theirs)
+{
+	struct rdt_schemata was, made, is, others = { 0 };
+	bool ours = false, any = false;
+	struct isolat_error ignored;
+
+	if (parse("", before, &was, &ignored) || parse("", set, &made, &ignored) || parse("", now, &is, &ignored))
+		return false;
+	for (enum rdt_schema schema = 0; schema < RDT_SCHEMAS; schema++) {
+		ours |= part_line(&was.line[schema], &made.line[schema], &is.line[schema], &others.line[schema]);
+		others.present[schema] = others.line[schema].n;
+		any |= others.present[schema];
+	}
+	if (!print_part(&is, ours, to))
+		return false;
+	if (print_part(&others, any, theirs))
+		return true;
+	free(*to);
+	return false;
+}
+
 const struct step_kind step_schemata = {
 	.name = "schemata",
 	.read = read_schemata,
 	.write = write_schemata,
 	.goes_with = goes_with_group,
 	.made = can_have_made,
+	.part = part_schemata,
 };
 
 /* ---- cpus ---- */
@@ -325,6 +390,28 @@ static int move(struct step_host *host, pid_t tid, const char *from, const char 
 	return rdt_engine_is_gone(host->engine) ? rdt_engine_move_task(host->engine, control, tid, err) : -1;
 }
 
+static bool is_own(const char *group)
+{
+	return !strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX));
+}
+
+/*
+ * Where a thread was that comes back from a group of isolat's: a group that somebody has removed since, or that only
+ * its owner may put threads into. The kernel gives threads without a group to the default group, and so does this.
+ */
+static int move_home(struct step_host *host, pid_t tid, const char *from, const char *to, struct isolat_error *err)
+{
+	bool lost;
+
+	if (!move(host, tid, from, to, err))
+		return 0;
+	lost = rdt_engine_is_gone(host->engine) || err->code == ISOLAT_USAGE;
+	if (!lost || !is_own(from) || is_own(to) || !*to)
+		return -1;
+	step_tasks_move(host, tid, "");
+	return rdt_engine_move_task(host->engine, "", tid, err);
+}
+
 /*
  * Between the question and the answer the thread may end and its number be given to another: the kernel moves by number
  * only. Numbers are given in a circle, of 32768 at least, so that it takes as many new threads in these microseconds.
@@ -342,7 +429,7 @@ static int write_task(void *data, const char *object, const char *from, const ch
 	if (alive <= 0)
 		return alive;
 	step_tasks_move(host, thread.tid, to);
-	if (!move(host, thread.tid, from, to, &why))
+	if (!move_home(host, thread.tid, from, to, &why))
 		return 0;
 	*err = why;
 	if (!rdt_engine_is_gone(host->engine))

@@ -15,9 +15,12 @@
  *   as before the step            nothing is to be done, it did not happen or is undone already
  *   as it was read back, or, if it was killed before reading back, as it was asked for: the value before is written
  *   gone                          it counts as undone
- *   anything else                 somebody has changed it since: it is reported, left, and forgotten
+ *   anything else                 somebody has changed it since: it is reported, left, and forgotten; where a value has
+ *                                 parts (step_kind.part), those alone that somebody has changed
  * So taking back can be done any number of times, and needs no record of itself. An inverse that fails is reported, and
- * stays on record (a step's as an entry), so that the next undo tries again.
+ * stays on record (a step's as an entry), so that the next undo tries again. Unless it cannot succeed any more (it
+ * fails with ISOLAT_DRIFT; or it is done, and the object has become a third value): then it is reported and forgotten,
+ * too.
  */
 #ifndef ISOLAT_TRANSACTION_H
 #define ISOLAT_TRANSACTION_H
@@ -34,8 +37,11 @@ struct transaction_config {
 	unsigned int lock_ms;		      /* how long to wait for another isolat, at most */
 	const struct step_kind *const *kinds; /* NULL-terminated: all that a journal may hold */
 	void *host;			      /* for the kinds */
-	/* Called for every inverse that no longer applies, or that failed, with the reason. May be NULL. */
-	void (*left)(void *data, const char *kind, const char *object, const char *why);
+	/*
+	 * Called for every inverse that no longer applies, or that failed, with the reason, and with what the object
+	 * was before. May be NULL.
+	 */
+	void (*left)(void *data, const char *kind, const char *object, const char *why, const char *before);
 	void *data;
 };
 

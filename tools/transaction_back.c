@@ -37,12 +37,6 @@ static const char *show(const char *value, char text[64])
 	return text;
 }
 
-static void report(const struct transaction *t, const json_t *item, const char *why)
-{
-	if (t->config.left)
-		t->config.left(t->config.data, transaction_text(item, "kind"), transaction_text(item, "object"), why);
-}
-
 /* ---- One item ---- */
 
 static const char *before(const json_t *item)
@@ -50,6 +44,21 @@ static const char *before(const json_t *item)
 	const char *from = transaction_text(item, "from");
 
 	return from ? from : transaction_text(item, "before");
+}
+
+/* As it was read back or, if it was not, as it was asked for. */
+static const char *made(const json_t *item)
+{
+	const char *set = transaction_text(item, "set");
+
+	return set ? set : transaction_text(item, "to");
+}
+
+void transaction_report(const struct transaction *t, const json_t *item, const char *why)
+{
+	if (t->config.left)
+		t->config.left(t->config.data, transaction_text(item, "kind"), transaction_text(item, "object"), why,
+			       before(item));
 }
 
 /* A step that wrote nothing: it says what its object was when another, with which it changes, was to be removed. */
@@ -108,31 +117,43 @@ static bool is_ours(const struct step_kind *kind, const json_t *item, const char
 	return kind->made ? kind->made(before(item), to, now) : !strcmp(now, to);
 }
 
-/* Writes what was before, and sees that it is there again. */
-static int give_back(struct back *b, const struct step_kind *kind, const json_t *item, const char *now, char **after,
+int transaction_other(const char *object, const char *now, const char *to, const char *after, struct isolat_error *err)
+{
+	char is[64], was[64];
+
+	/* Where nothing has happened it may the next time. */
+	return isolat_fail(err, strcmp(after, now) ? ISOLAT_DRIFT : ISOLAT_FAILED, "take back", object,
+			   "it is '%s' after '%s' was written", show(after, is), show(to, was));
+}
+
+/* Writes @to, which is what was before, and sees that it is there again. */
+static int give_back(struct back *b, const json_t *item, const char *now, const char *to, char **after,
 		     struct isolat_error *err)
 {
+	const struct step_kind *kind = transaction_kind_of(b->t, item);
 	const char *object = transaction_text(item, "object");
-	char is[64], was[64];
 	struct isolat_error why;
-	int rc = kind->write(b->t->config.host, object, now, before(item), err);
+	int rc = kind->write(b->t->config.host, object, now, to, err);
 
 	b->written += !rc;
 	if (kind->read(b->t->config.host, object, after, rc ? &why : err))
 		return -1;
-	if (!*after || !strcmp(*after, before(item)))
+	if (!*after || !strcmp(*after, to))
 		return 0; /* also when writing said it failed: a thread has ended since */
-	return rc ? -1
-		  : isolat_fail(err, ISOLAT_FAILED, "take back", object, "it is '%s' after '%s' was written",
-				show(*after, is), show(before(item), was));
+	return rc ? -1 : transaction_other(object, now, to, *after, err);
 }
 
+/* The inverse did not succeed: it is for the next undo, unless that could not do it either. Takes @now. */
 static void stick(struct back *b, size_t i, char *now, const struct isolat_error *err)
 {
 	char why[sizeof(err->what) + sizeof(err->reason) + 2];
 
 	snprintf(why, sizeof(why), "%s: %s", err->what, err->reason);
-	report(b->t, json_array_get(b->items, i), why);
+	transaction_report(b->t, json_array_get(b->items, i), why);
+	if (err->code == ISOLAT_DRIFT) {
+		free(now);
+		return;
+	}
 	b->fate[i] = (struct fate){ .stuck = true, .now = now };
 	if (!b->n_stuck++)
 		b->first = *err;
@@ -140,38 +161,98 @@ static void stick(struct back *b, size_t i, char *now, const struct isolat_error
 
 void transaction_left(const struct transaction *t, const json_t *item, const char *now)
 {
-	const char *set = transaction_text(item, "set");
 	char why[256], is[64], was[64];
 
-	snprintf(why, sizeof(why), "changed since: it is '%s', not '%s'", show(now, is),
-		 show(set ? set : transaction_text(item, "to"), was));
-	report(t, item, why);
+	snprintf(why, sizeof(why), "changed since: it is '%s', not '%s'", show(now, is), show(made(item), was));
+	transaction_report(t, item, why);
+}
+
+void transaction_left_part(const struct transaction *t, const json_t *item, const char *theirs)
+{
+	static const char what[] = "changed since: ";
+	char *why = malloc(sizeof(what) + strlen(theirs));
+
+	if (why) {
+		strcpy(stpcpy(why, what), theirs);
+		for (char *c = why; (c = strchr(c, '\n'));)
+			*c = c[1] ? ' ' : '\0';
+	}
+	transaction_report(t, item, why ? why : "changed since");
+	free(why);
+}
+
+bool transaction_part(const struct transaction *t, const json_t *item, const char *now, char **to, char **theirs)
+{
+	const struct step_kind *kind = transaction_kind_of(t, item);
+
+	return kind->part && kind->part(before(item), made(item), now, to, theirs);
+}
+
+int transaction_follow(const struct transaction *t, const json_t *item, struct isolat_error *err)
+{
+	const struct step_kind *kind = transaction_kind_of(t, item);
+
+	if (!kind->follow || went_along(item))
+		return 0;
+	return kind->follow(t->config.host, transaction_text(item, "object"), made(item), before(item), err);
+}
+
+/*
+ * Somebody has changed it since: what is still ours of it goes back. Should that fail, what it is now is not noted: the
+ * next undo would take all of it for ours.
+ */
+static void take_part_back(struct back *b, size_t i, const char *now)
+{
+	const json_t *item = json_array_get(b->items, i);
+	char *to, *theirs, *after = NULL;
+	struct isolat_error err;
+
+	if (!transaction_part(b->t, item, now, &to, &theirs)) {
+		transaction_left(b->t, item, now);
+		return;
+	}
+	if (to && give_back(b, item, now, to, &after, &err))
+		stick(b, i, NULL, &err);
+	if (theirs)
+		transaction_left_part(b->t, item, theirs);
+	free(after);
+	free(theirs);
+	free(to);
+}
+
+static void take_back_from(struct back *b, size_t i, const char *now)
+{
+	const json_t *item = json_array_get(b->items, i);
+	char *after = NULL;
+	struct isolat_error err;
+
+	if (!strcmp(now, before(item)) || (went_along(item) && !removal_made(b, i, now)))
+		return;
+	if (!went_along(item) && !is_ours(transaction_kind_of(b->t, item), item, now)) {
+		if (!came_back(b, i, now))
+			take_part_back(b, i, now);
+	} else if (give_back(b, item, now, before(item), &after, &err)) {
+		stick(b, i, after, &err);
+	} else {
+		free(after);
+	}
 }
 
 static void take_back(struct back *b, size_t i)
 {
 	const json_t *item = json_array_get(b->items, i);
-	const struct step_kind *kind = transaction_kind_of(b->t, item);
-	char *now = NULL, *after = NULL;
+	char *now = NULL;
 	struct isolat_error err;
 
-	if (kind->read(b->t->config.host, transaction_text(item, "object"), &now, &err)) {
+	if (transaction_kind_of(b->t, item)->read(b->t->config.host, transaction_text(item, "object"), &now, &err)) {
 		stick(b, i, NULL, &err);
 		return;
 	}
-	if (!now || !strcmp(now, before(item)) || (went_along(item) && !removal_made(b, i, now))) {
-		free(now);
-		return;
-	}
-	if (!went_along(item) && !is_ours(kind, item, now)) {
-		if (!came_back(b, i, now))
-			transaction_left(b->t, item, now);
-	} else if (give_back(b, kind, item, now, &after, &err)) {
-		stick(b, i, after, &err);
-		after = NULL;
-	}
-	free(after);
+	if (now)
+		take_back_from(b, i, now);
 	free(now);
+	if (!b->fate[i].stuck && transaction_follow(b->t, item, &err))
+		stick(b, i, NULL, &err);
 }
 
 /* ---- All ---- */

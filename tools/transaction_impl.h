@@ -42,8 +42,20 @@ json_t *transaction_entry_new(const char *kind, const char *object, const char *
  * failed. */
 int transaction_may_write(struct transaction *t, const char *what, struct isolat_error *err);
 
-/* Reports an item that is @now, so that its inverse no longer applies. */
+/* Reports an item whose inverse no longer applies: with @why, or since it is @now, or since its part @theirs is so. */
+void transaction_report(const struct transaction *t, const json_t *item, const char *why);
 void transaction_left(const struct transaction *t, const json_t *item, const char *now);
+void transaction_left_part(const struct transaction *t, const json_t *item, const char *theirs);
+
+/* As step_kind.part; false also for a kind whose values have no parts. */
+bool transaction_part(const struct transaction *t, const json_t *item, const char *now, char **to, char **theirs);
+
+/* As step_kind.follow. */
+int transaction_follow(const struct transaction *t, const json_t *item, struct isolat_error *err);
+
+/* Fills @err with an object that is @after, where @to was written over @now, which said that it was done. Returns -1.
+ */
+int transaction_other(const char *object, const char *now, const char *to, const char *after, struct isolat_error *err);
 
 /*
  * Takes back what the steps of the tail did, and forgets them. A step whose inverse fails becomes an entry of the

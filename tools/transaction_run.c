@@ -140,22 +140,61 @@ static int change(struct run *r, const struct step_kind *kind, const char *objec
 
 /* ---- What is no longer asked for ---- */
 
-static int retire(struct run *r, const json_t *entry)
+/* What cannot come back any more is left, and named, and keeps nothing else from being applied. */
+static int leave(struct run *r, const json_t *entry, int rc)
 {
-	const struct step_kind *kind = transaction_kind_of(r->t, entry);
-	const char *object = transaction_text(entry, "object"), *before = transaction_text(entry, "before");
-	char *now = NULL, *set = NULL;
-	int rc = kind->read(r->t->config.host, object, &now, r->err);
+	if (!rc || r->err->code != ISOLAT_DRIFT)
+		return rc;
+	transaction_report(r->t, entry, r->err->reason);
+	return 0;
+}
 
-	if (!rc && now && strcmp(now, before)) {
-		if (!strcmp(now, transaction_text(entry, "set")))
-			rc = change(r, kind, object, now, before, true, &set);
-		else
-			transaction_left(r->t, entry, now);
+static int retire_to(struct run *r, const json_t *entry, const char *now, const char *to)
+{
+	const char *object = transaction_text(entry, "object");
+	char *set;
+	int rc = change(r, transaction_kind_of(r->t, entry), object, now, to, true, &set);
+
+	if (!rc && set && strcmp(set, to) != 0) {
+		struct isolat_error other;
+
+		transaction_other(object, now, to, set, &other);
+		transaction_report(r->t, entry, other.reason);
 	}
 	free(set);
-	free(now);
+	return leave(r, entry, rc);
+}
+
+/* Somebody has changed it since. */
+static int retire_part(struct run *r, const json_t *entry, const char *now)
+{
+	char *to, *theirs;
+	int rc;
+
+	if (!transaction_part(r->t, entry, now, &to, &theirs)) {
+		transaction_left(r->t, entry, now);
+		return 0;
+	}
+	rc = to ? retire_to(r, entry, now, to) : 0;
+	if (theirs)
+		transaction_left_part(r->t, entry, theirs);
+	free(theirs);
+	free(to);
 	return rc;
+}
+
+static int retire(struct run *r, const json_t *entry)
+{
+	const char *before = transaction_text(entry, "before");
+	char *now = NULL;
+	int rc = transaction_kind_of(r->t, entry)
+			 ->read(r->t->config.host, transaction_text(entry, "object"), &now, r->err);
+
+	if (!rc && now && strcmp(now, before) != 0)
+		rc = strcmp(now, transaction_text(entry, "set")) != 0 ? retire_part(r, entry, now)
+								      : retire_to(r, entry, now, before);
+	free(now);
+	return rc ? -1 : leave(r, entry, transaction_follow(r->t, entry, r->err));
 }
 
 /* What changes with an object that is about to be removed comes back with it, should this be taken back: as it is now.

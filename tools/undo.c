@@ -24,15 +24,28 @@ static const struct report_usage usage = {
 	.options = options,
 };
 
-static int show(const struct applied *a, bool stood, size_t runs, size_t written, bool json)
+static int show_json(const struct applied *a, bool stood, size_t runs, size_t written, const struct isolat_error *stuck)
 {
-	size_t left = json_array_size(a->left);
-	int code = left ? ISOLAT_DRIFT : ISOLAT_OK;
+	json_t *doc = json_pack("{s:i, s:b, s:b, s:I, s:I, s:O}", "version", 1, "undone", stood || a->recovered || runs,
+				"recovered", a->recovered, "runs", (json_int_t)runs, "written", (json_int_t)written,
+				"left", a->left);
+	json_t *error = stuck && doc ? report_error_json(stuck) : NULL;
 
+	json_object_update(doc, error);
+	json_decref(error);
+	return report_json(doc);
+}
+
+/* @stuck: why a killed run could not be taken back; NULL if all could. */
+static int show(const struct applied *a, bool stood, size_t runs, size_t written, const struct isolat_error *stuck,
+		bool json)
+{
+	int code = json_array_size(a->left) ? ISOLAT_DRIFT : ISOLAT_OK;
+
+	if (stuck)
+		code = stuck->code;
 	if (json) {
-		int printed = report_json(json_pack("{s:i, s:b, s:b, s:I, s:I, s:O}", "version", 1, "undone",
-						    stood || a->recovered || runs, "recovered", a->recovered, "runs",
-						    (json_int_t)runs, "written", (json_int_t)written, "left", a->left));
+		int printed = show_json(a, stood, runs, written, stuck);
 
 		return printed ? printed : code;
 	}
@@ -42,35 +55,41 @@ static int show(const struct applied *a, bool stood, size_t runs, size_t written
 		printf("taken back what %zu killed isolat run had left\n", runs);
 	if (stood)
 		printf("undone: %zu writes\n", written);
-	else if (!a->recovered && !runs)
+	else if (!a->recovered && !runs && !stuck)
 		puts("nothing is applied: nothing to undo");
-	applied_print_left(a, stdout);
+	applied_print_left(a->left, stdout);
+	return stuck ? report_error(stuck, false) : code;
+}
+
+static int undo_with(const struct applied_options *how, bool json)
+{
+	struct isolat_error err, stuck;
+	struct applied a = { 0 };
+	size_t written = 0, runs;
+	bool stood, is_stuck;
+	int code;
+
+	/* What a run has put on top comes off first; one that withstands does not keep the rest. */
+	is_stuck = run_left_take_back(how, &runs, &stuck);
+	if (applied_open(how, APPLIED_TAKE_BACK, &a, &err))
+		return applied_report_error(how->left, false, &err, json);
+	stood = transaction_count(a.t) || applied_stands(&a);
+	if (run_left_see(true, &err) || transaction_undo(a.t, &written, &err))
+		code = applied_report_error(a.left, a.recovered, &err, json);
+	else
+		code = show(&a, stood, runs, written, is_stuck ? &stuck : NULL, json);
+	applied_close(&a);
 	return code;
 }
 
 static int undo(const struct applied_request *r)
 {
-	struct isolat_error err;
-	struct applied a;
-	size_t written = 0, runs;
-	bool stood;
+	struct applied_options how = r->applied;
 	int code;
 
-	/* What a run has put on top comes off first. */
-	if (run_left_take_back(&r->applied, &runs, &err) || applied_open(&r->applied, APPLIED_TAKE_BACK, &a, &err))
-		return report_error(&err, r->json);
-	if (run_left_see(true, &err)) {
-		applied_close(&a);
-		return report_error(&err, r->json);
-	}
-	stood = transaction_count(a.t) || applied_stands(&a);
-	if (transaction_undo(a.t, &written, &err)) {
-		applied_print_left(&a, stderr);
-		code = report_error(&err, r->json);
-	} else {
-		code = show(&a, stood, runs, written, r->json);
-	}
-	applied_close(&a);
+	how.left = json_array();
+	code = undo_with(&how, r->json);
+	json_decref(how.left);
 	return code;
 }
 

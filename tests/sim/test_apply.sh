@@ -530,6 +530,14 @@ verdict 'a VM that has ended' "$(says 4 'vm0')"
 run undo
 verdict 'is no hindrance to undo' "$(says 0 '^undone')$(as_before)"
 
+# ---- What is left, and named; what a command is told ----
+
+if [ "$machine" = intel-2s ]; then
+	. "$(dirname "$0")/apply_left.sh"
+	left_and_named
+	signals_and_codes
+fi
+
 # ---- Memory ----
 
 memory() # ARGUMENTS...: isolat, looked at by valgrind

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ static struct {
 	bool on;
 	bool no_partition; /* partitions are invalid */
 	int error;	   /* what writing fails with, once */
+	const char *forks; /* what is in isolat/web when the first has left it */
 	char log[4096];	   /* "isolat/web/cpuset.cpus 2-3\n" */
 } kernel;
 
@@ -49,6 +51,23 @@ static void set_file(int fd, const char *text)
 	assert_true(file >= 0);
 	assert_int_equal(syscall(SYS_write, file, text, strlen(text)), strlen(text));
 	close(file);
+}
+
+/* Who moves is not where he was; a child that is forked meanwhile is. */
+static void leave(const char *pid)
+{
+	char *text = tree_read("cgroup/isolat/web/cgroup.procs"), line[32], *at;
+
+	snprintf(line, sizeof(line), "%d\n", atoi(pid));
+	at = strstr(text, line);
+	if (at && (at == text || at[-1] == '\n')) {
+		memmove(at, at + strlen(line), strlen(at + strlen(line)) + 1);
+		tree_put("cgroup/isolat/web/cgroup.procs", text);
+		if (kernel.forks)
+			tree_put("cgroup/isolat/web/cgroup.procs", kernel.forks);
+		kernel.forks = NULL;
+	}
+	free(text);
 }
 
 static void take_effect(int fd, const char *path, const char *text)
@@ -65,6 +84,7 @@ static void take_effect(int fd, const char *path, const char *text)
 		snprintf(line, sizeof(line), "1:name=systemd:/x\n0::%.*s\n",
 			 file - 1 == path ? 1 : (int)(file - 1 - path), path);
 		tree_put(other, line);
+		leave(text);
 	} else {
 		set_file(fd, text);
 	}
@@ -393,6 +413,76 @@ static void test_process_gone(void **state)
 	expect(&step_cgroup_task, "12@900", NULL);
 }
 
+static int follow(const char *place, const char *home)
+{
+	int rc;
+
+	kernel.on = true;
+	rc = step_cgroup_task.follow(&host, "12@500", place, home, &err);
+	kernel.on = false;
+	return rc;
+}
+
+/* What it has forked comes back with it, also when it has ended itself, and also what is forked meanwhile. */
+static void test_process_family(void **state)
+{
+	tree_put("cgroup/isolat/web/cgroup.procs", "0\n13\n14\n");
+	kernel.forks = "14\n15\n";
+	assert_int_equal(follow("isolat/web", "system.slice"), 0);
+	/* 0 is one of another namespace: it would mean ourselves. */
+	expect_log("system.slice/cgroup.procs 13\nsystem.slice/cgroup.procs 14\n"
+		   "system.slice/cgroup.procs 15\n");
+	kernel.log[0] = '\0';
+	tree_put("cgroup/system.slice/cgroup.procs", "16\n");
+	assert_int_equal(follow("system.slice", "isolat/web"), 0);
+	assert_int_equal(follow("isolat/gone", "system.slice"), 0);
+	assert_int_equal(follow("isolat/web", "isolat/web"), 0);
+	expect_log("");
+	tree_put("cgroup/isolat/web/cgroup.procs", "13\n");
+	kernel.error = EPERM;
+	assert_int_equal(follow("isolat/web", ""), -1);
+	assert_string_equal(err.reason, strerror(EPERM));
+	assert_int_equal(err.code, ISOLAT_FAILED);
+}
+
+/* Where it was has been removed since, or has become one that takes no processes: to the nearest above. */
+static void test_process_home_gone(void **state)
+{
+	put_process(12, 500, "0::/isolat/web\n");
+	kernel.on = true;
+	assert_int_equal(step_cgroup_task.write(&host, "12@500", "isolat/web", "system.slice/a/b", &err), 0);
+	kernel.on = false;
+	expect(&step_cgroup_task, "12@500", "system.slice");
+	put_process(12, 500, "0::/isolat/web\n");
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_task, "12@500", "system.slice"), 0);
+	expect(&step_cgroup_task, "12@500", "");
+	tree_put("cgroup/isolat/web/cgroup.procs", "13\n");
+	assert_int_equal(follow("isolat/web", "user.slice/x"), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
+	expect_log("system.slice/cgroup.procs 12\ncgroup.procs 12\ncgroup.procs 13\n");
+	/* On the way there none stands in for it. */
+	assert_int_equal(write_to(&step_cgroup_task, "12@500", "isolat/none"), -1);
+}
+
+/* An inverse that others stand against is not tried again. */
+static void test_file_used_by_others(void **state)
+{
+	tree_put("cgroup/cgroup.subtree_control", "cpuset\n");
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
+	tree_put("cgroup/system.slice/cpuset.cpus", "\n");
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
+	kernel.error = EPERM;
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus", "1"), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+}
+
 /* ---- Machines without cpusets in version 2 ---- */
 
 static void expect_unsupported(const char *reason)
@@ -507,6 +597,56 @@ static void test_real(void **state)
 	free(home);
 }
 
+static bool is_in(pid_t pid, const char *path)
+{
+	char name[64], *now;
+	struct proc_task task;
+	bool same;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	assert_int_equal(proc_task_read(AT_FDCWD, name, &task), 0);
+	snprintf(name, sizeof(name), "%d@%llu", (int)pid, task.start);
+	now = value_of(&step_cgroup_task, name);
+	same = !strcmp(now, path);
+	free(now);
+	return same;
+}
+
+/* Two that were not moved by a step, of which one's home is gone; then a cgroup of somebody else's below. */
+static void test_real_family(void **state)
+{
+	char child[64], sibling[64];
+	pid_t pid[2];
+
+	host = (struct step_host){ 0 };
+	expect_done(&step_cgroup, "isolat", STEP_PRESENT);
+	expect_done(&step_cgroup, "isolat/web", STEP_PRESENT);
+	expect_done(&step_cgroup, "isolat/home", STEP_PRESENT);
+	pid[0] = start_child(child, sizeof(child));
+	pid[1] = start_child(sibling, sizeof(sibling));
+	expect_done(&step_cgroup_task, child, "isolat/web");
+	expect_done(&step_cgroup_task, sibling, "isolat/web");
+	assert_int_equal(step_cgroup_task.follow(&host, "1@1", "isolat/web", "isolat/home", &err), 0);
+	assert_true(is_in(pid[0], "isolat/home") && is_in(pid[1], "isolat/home"));
+	expect_done(&step_cgroup, "isolat/web", STEP_ABSENT);
+	assert_int_equal(step_cgroup_task.follow(&host, "1@1", "isolat/home", "none/here", &err), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
+	assert_true(is_in(pid[0], "") && is_in(pid[1], ""));
+	assert_int_equal(mkdir("/sys/fs/cgroup/isolat/home/theirs", 0755), 0);
+	assert_int_equal(write_to(&step_cgroup, "isolat/home", STEP_ABSENT), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
+	assert_int_equal(rmdir("/sys/fs/cgroup/isolat/home/theirs"), 0);
+	expect_done(&step_cgroup_task, child, "isolat/home");
+	assert_int_equal(write_to(&step_cgroup, "isolat/home", STEP_ABSENT), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+	for (int i = 0; i < 2; i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+	}
+	expect_done(&step_cgroup, "isolat/home", STEP_ABSENT);
+	expect_done(&step_cgroup, "isolat", STEP_ABSENT);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_host, drop_host)
 
 int main(int argc, char **argv)
@@ -525,8 +665,11 @@ int main(int argc, char **argv)
 		TEST(test_process_refused),
 		TEST(test_process_gone),
 		TEST(test_unsupported),
+		TEST(test_process_family),
+		TEST(test_process_home_gone),
+		TEST(test_file_used_by_others),
 	};
-	const struct CMUnitTest real[] = { cmocka_unit_test(test_real) };
+	const struct CMUnitTest real[] = { cmocka_unit_test(test_real), cmocka_unit_test(test_real_family) };
 
 	if (argc > 1 && !strcmp(argv[1], "real"))
 		return cmocka_run_group_tests_name("step_cgroup real", real, NULL, NULL);

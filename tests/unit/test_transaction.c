@@ -19,7 +19,7 @@ static struct isolat_error err;
 static struct store original;
 static char left[512]; /* "OBJECT: WHY\n" for each */
 
-static void note_left(void *data, const char *kind, const char *object, const char *why)
+static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
 {
 	size_t n = strlen(left);
 

@@ -20,7 +20,7 @@ static struct isolat_error err;
 static struct store original;
 static char left[1024];
 
-static void note_left(void *data, const char *kind, const char *object, const char *why)
+static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
 {
 	size_t n = strlen(left);
 

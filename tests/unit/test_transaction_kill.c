@@ -45,7 +45,7 @@ static const struct steps second[] = {
 	{ "3@1", "c" },	    { 0 },
 };
 
-static void count_left(void *data, const char *kind, const char *object, const char *why)
+static void count_left(void *data, const char *kind, const char *object, const char *why, const char *before)
 {
 	n_left++;
 }

@@ -37,7 +37,7 @@ static unsigned int any(unsigned int below)
 	return (unsigned int)(seed >> 33) % below;
 }
 
-static void count_left(void *data, const char *kind, const char *object, const char *why)
+static void count_left(void *data, const char *kind, const char *object, const char *why, const char *before)
 {
 	n_left++;
 }

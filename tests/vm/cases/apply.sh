@@ -139,6 +139,24 @@ check 'its group and its cgroup' 2 "$(grep -cE '^(res:isolat-run@|0::/isolat/run
 same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
+# What the command leaves running is outside again; a home that is gone is named, and not waited for.
+run run --profile "$scratch/profile" --class latency -- sh -c 'sleep 300 >/dev/null 2>&1 & echo $!'
+check 'run that leaves a daemon behind' 0 $code
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+check 'nothing is on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
+kill "$(cat "$scratch/out")" || failed=1
+home=$(sed -n 's/^0:://p' "/proc/${vms[0]}/cgroup")
+mkdir /sys/fs/cgroup/passing
+echo "${vms[0]}" >/sys/fs/cgroup/passing/cgroup.procs
+run apply --profile "$scratch/profile"
+rmdir /sys/fs/cgroup/passing
+run undo
+check 'undo without the home of a VM' '4 1' "$code $(grep -c "left as it is: cgroup-task .*(before: 'passing')" "$scratch/out")"
+run undo
+check 'is done once' '0 1' "$code $(grep -c 'nothing to undo' "$scratch/out")"
+echo "${vms[0]}" >"/sys/fs/cgroup$home/cgroup.procs"
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+
 for delay in 0.2 0.25 0.3 0.35 0.4; do
 	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile" --no-cpusets; } >/dev/null 2>&1
 	run undo

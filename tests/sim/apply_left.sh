@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # its variables and helpers are those of test_apply.sh
+# Read by test_apply.sh, on one machine: what undo, apply and run leave, and that they name it; signals and exit codes.
+
+# ---- What is left, and named ----
+
+default_l3() # MASK: somebody else gives the default group this in domain 0
+{
+	sed -n "s/^ *\(L3:0=\).*/\1$1/p" $resctrl/schemata >"$scratch/line"
+	cat "$scratch/line" >$resctrl/schemata
+}
+
+default_again()
+{
+	sed 's/^ *//' "$scratch/before" | sed -n "s|^$resctrl/schemata: *||p" >$resctrl/schemata
+}
+
+left() # FILTER: of the JSON that was printed; says so where it is not true
+{
+	jq -e "$1" "$scratch/out" >/dev/null || head -c 600 "$scratch/out"
+}
+
+kill_runs() # CLASS...: runs, and their guards: they have no time to mend anything. The commands live on, as $children
+{
+	local class runner i child victims=()
+
+	children=()
+	for class in "$@"; do
+		"$isolat" run --profile "$scratch/profile" --class "$class" -- sleep 30 &
+		runner=$!
+		disown $runner
+		for ((i = 0; i < 100; i++)); do
+			child=$(pgrep -P $runner -x sleep) && break
+			sleep 0.05
+		done
+		children+=("$child")
+		victims+=("$(pgrep -P $runner | grep -vx "$child")" $runner)
+	done
+	kill -9 "${victims[@]}"
+}
+
+left_and_named()
+{
+	local named='.kind == "schemata" and (.before | test("^L3:.* MB:"))' why form children
+
+	sed "s/pid: ${vms[0]} /pid: 4194303 /" "$scratch/profile" >"$scratch/profile.dead"
+	for form in '' --json; do
+		"$sim/sim-ctl" kill "12 after"
+		apply
+		default_l3 1
+		run apply --profile "$scratch/profile.dead" --no-cpusets $form
+		if [ -z "$form" ]; then
+			verdict 'apply that fails says what it recovered' "$(says 1 'left half made was taken back')$(says 1 "left as it is: schemata : changed since: L3:0=1 (before: 'L3:.* MB:")"
+		else
+			verdict 'in JSON, too' "$(says 1 .)$(left ".error.code == 1 and .recovered and (.left | length == 1 and (.[0] | $named))")"
+		fi
+		default_again
+		verdict 'and the rest is back' "$(as_before)"
+	done
+
+	apply
+	echo 'MB:0=50' >$resctrl/schemata
+	run undo --json
+	why=$(says 4 .)$(left ".left | length == 1 and (.[0] | $named)")
+	verdict 'a domain that is theirs leaves the others ours' "$why$(grep -q 'L3:0=7ff;' $resctrl/schemata || cat $resctrl/schemata)$(grep -q 'MB:0= *50;' $resctrl/schemata || echo 'theirs is gone')"
+	default_again
+	verdict 'and the rest is back' "$(as_before)"
+
+	kill_runs latency
+	default_l3 1
+	run undo
+	verdict 'of a killed run, too' "$(says 4 'left as it is: schemata : changed since: L3:0=1')"
+	kill "${children[@]}"
+	default_again
+	verdict 'and the rest is back' "$(as_before)"
+
+	apply
+	kill_runs batch batch
+	"$sim/sim-ctl" fault '1 EIO'
+	run undo --json
+	verdict 'a run that withstands does not keep the rest' "$(says 1 .)$(left '.undone and .error.code == 1 and .runs == 1 and .written > 0')$(ls /run/isolat/apply.journal 2>/dev/null)"
+	run undo
+	verdict 'and is taken back by the next' "$(says 0 'taken back what 1')$(as_before)"
+	kill "${children[@]}"
+
+	mkdir $resctrl/mon_groups/watch
+	echo "${vms[2]}" >$resctrl/mon_groups/watch/tasks
+	apply
+	rmdir $resctrl/mon_groups/watch
+	run undo
+	verdict 'a home that is gone' "$(says 4 "left as it is: task .*before: 'mon_groups/watch'")"
+	run undo
+	verdict 'is named once' "$(says 0 'nothing to undo')$(as_before)"
+}
+
+# ---- What a command is told, and tells ----
+
+signals_and_codes()
+{
+	local code why='' runner signal
+	local of_run=("$isolat" run --profile "$scratch/profile" --class latency -- "$BASH" "$scratch/command")
+
+	echo 'exit 7' >"$scratch/command"
+	code=0
+	env --ignore-signal=CHLD "${of_run[@]}" || code=$?
+	verdict 'run where SIGCHLD is ignored' "$([ $code = 7 ] || echo "exit code $code")"
+	for signal in INT QUIT TERM HUP; do
+		cat >"$scratch/command" <<-EOF
+			trap 'echo $signal >>"$scratch/told"; exit 9' $signal
+			echo ready >"$scratch/told"
+			for ((i = 0; i < 100; i++)); do sleep 0.1; done
+		EOF
+		rm -f "$scratch/told"
+		setsid env --default-signal=INT,QUIT "${of_run[@]}" &
+		runner=$!
+		for ((i = 0; i < 200; i++)); do
+			[ -e "$scratch/told" ] && break
+			sleep 0.05
+		done
+		kill -$signal $runner
+		code=0
+		wait $runner 2>/dev/null || code=$?
+		[ "$code $(tr '\n' ' ' <"$scratch/told")" = "9 ready $signal " ] || why+="$signal: exit code $code, $(cat "$scratch/told"); "
+	done
+	verdict 'run hands on what is sent to it alone' "$why$(as_before)"
+	# The command is in a session of its own, so that it does not.
+	cat >"$scratch/command" <<-EOF
+		trap 'echo INT >>"$scratch/told"' INT
+		echo ready >"$scratch/told"
+		for ((i = 0; i < 10; i++)); do sleep 0.1; done
+		exit 3
+	EOF
+	rm -f "$scratch/told"
+	{
+		for ((i = 0; i < 200; i++)); do
+			[ -e "$scratch/told" ] && break
+			sleep 0.05
+		done
+		printf '\003'
+		sleep 1
+	} | script -qec "${of_run[*]/#"$BASH"/setsid $BASH}" /dev/null >/dev/null
+	verdict 'but no ^C of a terminal: who is at that has it already' "$([ "${PIPESTATUS[1]}" = 3 ] || echo 'another exit code')$([ "$(tr '\n' ' ' <"$scratch/told")" = 'ready ' ] || cat "$scratch/told")$(as_before)"
+}

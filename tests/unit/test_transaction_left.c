@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Inverses that no longer apply: what is still isolat's goes back, the rest is named, with what was before, and
+ * forgotten. On objects "a".."c", whose value are two numbers that somebody can change one by one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "transaction.h"
+
+static char folder[] = "/tmp/isolat-test-XXXXXX", path[64], left[1024], followed[256];
+static struct isolat_error err;
+
+static struct {
+	char value[3][16];	 /* "" when it is gone */
+	const char *fails;	 /* writing this one */
+	enum isolat_code code;	 /* with this */
+	const char *becomes;	 /* what a write makes of all values; NULL: what is written */
+	enum isolat_code follow; /* what following fails with */
+	unsigned int writes;
+} host;
+
+/* ---- The kind ---- */
+
+static int read_pair(void *data, const char *object, char **value, struct isolat_error *e)
+{
+	const char *text = host.value[*object - 'a'];
+
+	*value = *text ? strdup(text) : NULL;
+	return 0;
+}
+
+static int write_pair(void *data, const char *object, const char *from, const char *to, struct isolat_error *e)
+{
+	host.writes++;
+	if (host.fails && !strcmp(host.fails, object))
+		return isolat_fail(e, host.code, "write", object, "it does not take it");
+	snprintf(host.value[*object - 'a'], 16, "%s", host.becomes ? host.becomes : to);
+	return 0;
+}
+
+static bool part_pair(const char *before, const char *set, const char *now, char **to, char **theirs)
+{
+	int was[2], made[2], is[2];
+	char text[16], rest[16] = "";
+	bool any = false;
+
+	assert_int_equal(sscanf(before, "%d %d", &was[0], &was[1]), 2);
+	assert_int_equal(sscanf(set, "%d %d", &made[0], &made[1]), 2);
+	assert_int_equal(sscanf(now, "%d %d", &is[0], &is[1]), 2);
+	for (int i = 0; i < 2; i++) {
+		if (is[i] == made[i])
+			any = true;
+		else
+			snprintf(rest + strlen(rest), sizeof(rest) - strlen(rest), "%d:%d\n", i, is[i]);
+	}
+	snprintf(text, sizeof(text), "%d %d", is[0] == made[0] ? was[0] : is[0], is[1] == made[1] ? was[1] : is[1]);
+	*to = any ? strdup(text) : NULL;
+	*theirs = *rest ? strdup(rest) : NULL;
+	return true;
+}
+
+static int follow_pair(void *data, const char *object, const char *set, const char *before, struct isolat_error *e)
+{
+	size_t n = strlen(followed);
+
+	snprintf(followed + n, sizeof(followed) - n, "%s: %s>%s\n", object, set, before);
+	return host.follow ? isolat_fail(e, host.follow, "follow", object, "it withstands") : 0;
+}
+
+static const struct step_kind pair = {
+	.name = "pair",
+	.read = read_pair,
+	.write = write_pair,
+	.part = part_pair,
+	.follow = follow_pair,
+};
+static const struct step_kind *const kinds[] = { &pair, NULL };
+
+/* ---- What tests say ---- */
+
+static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
+{
+	size_t n = strlen(left);
+
+	snprintf(left + n, sizeof(left) - n, "%s: %s (%s)\n", object, why, before);
+}
+
+static struct transaction *open_it(void)
+{
+	const struct transaction_config config = {
+		.folder = folder,
+		.name = "apply",
+		.kinds = kinds,
+		.host = &host,
+		.left = note_left,
+	};
+	struct transaction *t = NULL;
+
+	left[0] = followed[0] = '\0';
+	assert_int_equal(transaction_open(&config, false, &t, NULL, &err), 0);
+	return t;
+}
+
+/* NULL: no step for it. */
+static int apply(const char *a, const char *b)
+{
+	struct step steps[2];
+	struct transaction *t = open_it();
+	size_t n = 0;
+	int rc;
+
+	if (a)
+		steps[n++] = (struct step){ .kind = &pair, .object = "a", .to = a };
+	if (b)
+		steps[n++] = (struct step){ .kind = &pair, .object = "b", .to = b };
+	rc = transaction_run(t, steps, n, NULL, &err) || transaction_commit(t, NULL, &err) ? -1 : 0;
+	transaction_close(t);
+	return rc;
+}
+
+/* How many entries stay on record, whatever undo says. */
+static size_t undo(int rc)
+{
+	struct transaction *t = open_it();
+	size_t n;
+
+	assert_int_equal(transaction_undo(t, NULL, &err), rc);
+	n = transaction_count(t);
+	transaction_close(t);
+	return n;
+}
+
+static void change_it(char object, const char *value)
+{
+	snprintf(host.value[object - 'a'], 16, "%s", value);
+}
+
+static void expect(char object, const char *value)
+{
+	assert_string_equal(host.value[object - 'a'], value);
+}
+
+static int begin(void **state)
+{
+	memset(&host, 0, sizeof(host));
+	for (char c = 'a'; c <= 'c'; c++)
+		change_it(c, "1 2");
+	unlink(path);
+	return 0;
+}
+
+/* ---- Values of which somebody has changed a part ---- */
+
+static void what_is_still_ours_goes_back(void **state)
+{
+	assert_int_equal(apply("5 6", "5 6"), 0);
+	change_it('a', "5 9");
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 9");
+	expect('b', "1 2");
+	assert_string_equal(left, "a: changed since: 1:9 (1 2)\n");
+	assert_int_equal(undo(0), 0);
+	assert_string_equal(left, "");
+	expect('a', "1 9");
+}
+
+static void nothing_is_written_where_all_is_theirs(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	change_it('a', "8 9");
+	host.writes = 0;
+	assert_int_equal(undo(0), 0);
+	assert_int_equal(host.writes, 0);
+	assert_string_equal(left, "a: changed since: 0:8 1:9 (1 2)\n");
+}
+
+/* What they have changed is not taken for ours by the next undo. */
+static void a_part_that_fails_is_tried_again(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	change_it('a', "5 9");
+	host.fails = "a";
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(undo(-1), 1);
+	expect('a', "5 9");
+	host.fails = NULL;
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 9");
+}
+
+static void a_retired_part_goes_back(void **state)
+{
+	assert_int_equal(apply("5 6", "5 6"), 0);
+	change_it('a', "9 6");
+	assert_int_equal(apply(NULL, "5 6"), 0);
+	expect('a', "9 2");
+	assert_string_equal(left, "a: changed since: 0:9 (1 2)\n");
+	assert_int_equal(undo(0), 0);
+	expect('a', "9 2");
+	expect('b', "1 2");
+}
+
+/* ---- Values that cannot be had any more ---- */
+
+static void what_cannot_come_back_is_left_and_forgotten(void **state)
+{
+	assert_int_equal(apply("5 6", "5 6"), 0);
+	host.fails = "a";
+	host.code = ISOLAT_DRIFT;
+	assert_int_equal(undo(0), 0);
+	expect('b', "1 2");
+	assert_string_equal(left, "a: write: it does not take it (1 2)\n");
+	assert_int_equal(undo(0), 0);
+	assert_string_equal(left, "");
+}
+
+static void a_third_value_is_left_and_forgotten(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	host.becomes = "0 0";
+	assert_int_equal(undo(0), 0);
+	assert_string_equal(left, "a: take back: it is '0 0' after '1 2' was written (1 2)\n");
+	assert_int_equal(undo(0), 0);
+	expect('a', "0 0");
+}
+
+static void it_does_not_keep_another_profile_out(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	host.fails = "a";
+	host.code = ISOLAT_DRIFT;
+	assert_int_equal(apply(NULL, "7 8"), 0);
+	assert_string_equal(left, "a: it does not take it (1 2)\n");
+	expect('b', "7 8");
+	host.fails = NULL;
+	assert_int_equal(undo(0), 0);
+	expect('a', "5 6");
+	expect('b', "1 2");
+	/* Nor does one that becomes something else. */
+	assert_int_equal(apply("3 3", NULL), 0);
+	host.becomes = "0 0";
+	assert_int_equal(apply(NULL, NULL), 0);
+	assert_string_equal(left, "a: it is '0 0' after '5 6' was written (5 6)\n");
+}
+
+static void other_failures_do(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	host.fails = "a";
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(apply(NULL, "7 8"), -1);
+	expect('b', "1 2");
+	assert_int_equal(undo(-1), 1);
+	host.fails = NULL;
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 2");
+}
+
+/* ---- What has come with an object ---- */
+
+static void it_follows_also_one_that_is_gone(void **state)
+{
+	assert_int_equal(apply("5 6", "7 8"), 0);
+	assert_string_equal(followed, "");
+	change_it('a', "");
+	assert_int_equal(undo(0), 0);
+	assert_string_equal(followed, "b: 7 8>1 2\na: 5 6>1 2\n");
+	assert_int_equal(apply(NULL, "7 8"), 0);
+	change_it('b', "");
+	assert_int_equal(apply(NULL, NULL), 0);
+	assert_string_equal(followed, "b: 7 8>1 2\n");
+}
+
+static void it_is_tried_again(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	host.follow = ISOLAT_FAILED;
+	assert_int_equal(undo(-1), 1);
+	expect('a', "1 2");
+	assert_int_equal(undo(-1), 1);
+	host.follow = ISOLAT_OK;
+	assert_int_equal(undo(0), 0);
+	assert_int_equal(apply("5 6", NULL), 0);
+	host.follow = ISOLAT_DRIFT;
+	assert_int_equal(undo(0), 0);
+	assert_string_equal(left, "a: follow: it withstands (1 2)\n");
+}
+
+/* A step that fails takes back the one before it. */
+static void it_follows_on_the_way_back(void **state)
+{
+	host.fails = "b";
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(apply("5 6", "7 8"), -1);
+	expect('a', "1 2");
+	assert_non_null(strstr(followed, "a: 5 6>1 2\n"));
+}
+
+static int make(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/apply.journal", folder);
+	return 0;
+}
+
+static int clean(void **state)
+{
+	char lock[64];
+
+	snprintf(lock, sizeof(lock), "%s/lock", folder);
+	unlink(path);
+	unlink(lock);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_is_still_ours_goes_back, begin),
+		cmocka_unit_test_setup(nothing_is_written_where_all_is_theirs, begin),
+		cmocka_unit_test_setup(a_part_that_fails_is_tried_again, begin),
+		cmocka_unit_test_setup(a_retired_part_goes_back, begin),
+		cmocka_unit_test_setup(what_cannot_come_back_is_left_and_forgotten, begin),
+		cmocka_unit_test_setup(a_third_value_is_left_and_forgotten, begin),
+		cmocka_unit_test_setup(it_does_not_keep_another_profile_out, begin),
+		cmocka_unit_test_setup(other_failures_do, begin),
+		cmocka_unit_test_setup(it_follows_also_one_that_is_gone, begin),
+		cmocka_unit_test_setup(it_is_tried_again, begin),
+		cmocka_unit_test_setup(it_follows_on_the_way_back, begin),
+	};
+
+	return cmocka_run_group_tests_name("transaction left", tests, make, clean);
+}
