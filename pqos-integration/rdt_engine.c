@@ -194,6 +194,34 @@ void rdt_engine_free_list(char **names, size_t n)
 	free(names);
 }
 
+/* Frees the names of isolat's groups, and closes the gaps. */
+static void drop_own(char **names, size_t *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (strncmp(names[i], RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+			names[kept++] = names[i];
+		else
+			free(names[i]);
+	}
+	*n = kept;
+}
+
+int rdt_engine_list_others(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err)
+{
+	if (!e->ops->list_others) {
+		if (rdt_engine_list(e, names, n, err))
+			return -1;
+		drop_own(*names, n);
+		return 0;
+	}
+	e->gone = false;
+	*names = NULL;
+	*n = 0;
+	return e->ops->list_others(e, names, n, err);
+}
+
 int rdt_engine_list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n,
 			     struct isolat_error *err)
 {

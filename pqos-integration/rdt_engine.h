@@ -72,6 +72,8 @@ struct rdt_engine_ops {
 	void (*unlock)(struct rdt_engine *e);
 	int (*read_caps)(struct rdt_engine *e, struct rdt_caps *caps, struct isolat_error *err);
 	int (*list)(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
+	/* NULL: of those that list() gives, the ones that are not isolat's. */
+	int (*list_others)(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
 	/* NULL: there are no monitor groups. */
 	int (*list_monitors)(struct rdt_engine *e, const char *group, char ***names, size_t *n,
 			     struct isolat_error *err);
@@ -126,6 +128,12 @@ int rdt_engine_read_caps(struct rdt_engine *e, struct rdt_caps *caps, struct iso
 /* All groups but the default one, ascending by strcmp(). The caller frees each name and the array (NULL if none). */
 int rdt_engine_list(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
 void rdt_engine_free_list(char **names, size_t n);
+
+/*
+ * The names, likewise, of what others' CPUs can be in: groups that isolat did not make, and where groups stand for
+ * libpqos's classes those without a name, called COSn. Such a one is no group: only its CPUs can be read.
+ */
+int rdt_engine_list_others(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err);
 
 /* The names, likewise, of the monitor groups that a control group has: MONITOR alone, as rdt_group_monitor() says. */
 int rdt_engine_list_monitors(struct rdt_engine *e, const char *group, char ***names, size_t *n,

@@ -119,6 +119,40 @@ static int list_groups(struct rdt_engine *e, char ***names, size_t *n, struct is
 	return 0;
 }
 
+/* Folders, or registers, of classes that isolat has not named: it neither made what is in them nor takes it out. */
+static int list_others(struct rdt_engine *e, char ***names, size_t *n, struct isolat_error *err)
+{
+	const struct rdt_pqos *p = (struct rdt_pqos *)e;
+
+	e->gone = false;
+	*n = 0;
+	*names = calloc(PQOS_MAX_CLASSES, sizeof(**names));
+	for (unsigned int cos = 1; *names && cos < p->classes; cos++) {
+		if (*p->record.name[cos])
+			continue;
+		if (asprintf(&(*names)[*n], "COS%u", cos) < 0) {
+			rdt_engine_free_list(*names, *n);
+			*names = NULL;
+			break;
+		}
+		++*n;
+	}
+	return *names ? 0 : isolat_fail(err, ISOLAT_FAILED, "list classes", NULL, "out of memory");
+}
+
+/* The class without a name that list_others() calls so; 0 if it is none. */
+static unsigned int nameless_class(const struct rdt_pqos *p, const char *group)
+{
+	char name[16];
+
+	for (unsigned int cos = 1; cos < p->classes; cos++) {
+		snprintf(name, sizeof(name), "COS%u", cos);
+		if (!*p->record.name[cos] && !strcmp(group, name))
+			return cos;
+	}
+	return 0;
+}
+
 /* Takes the lock for one change if the caller has not; *mine then says so. */
 static int lock_for_change(struct rdt_pqos *p, bool *mine, struct isolat_error *err)
 {
@@ -252,11 +286,14 @@ static int compare_numbers(const void *a, const void *b)
 static int read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err)
 {
 	struct rdt_pqos *p = (struct rdt_pqos *)e;
-	int cos = find_class(p, group, "read cpus", err), rc;
+	int cos = (int)nameless_class(p, group), rc;
 	unsigned int *cpus;
 	json_t *result;
 	size_t n;
 
+	if (!cos)
+		cos = find_class(p, group, "read cpus", err);
+	e->gone &= cos < 0;
 	if (cos < 0 || pqos_ask(p, json_pack("{ss, si}", "op", "read cpus", "cos", cos), group, &result, err))
 		return -1;
 	rc = pqos_take_numbers(result, "cpus", &cpus, &n, err);
@@ -375,10 +412,10 @@ static void unlock(struct rdt_engine *e)
 #define OPERATIONS(NAME, CPUS_ONLY)                                                                                 \
 	{                                                                                                           \
 		.name = (NAME), .cpus_only = (CPUS_ONLY), .close = pqos_close, .lock = lock, .unlock = unlock,      \
-		.read_caps = pqos_read_caps, .list = list_groups, .make = make_group, .remove = remove_group,       \
-		.read_schemata = read_schemata, .write_schemata = write_schemata, .read_cpus = read_cpus,           \
-		.write_cpus = write_cpus, .read_tasks = read_tasks, .find_task = find_task, .move_task = move_task, \
-		.read_monitors = read_monitors,                                                                     \
+		.read_caps = pqos_read_caps, .list = list_groups, .list_others = list_others, .make = make_group,   \
+		.remove = remove_group, .read_schemata = read_schemata, .write_schemata = write_schemata,           \
+		.read_cpus = read_cpus, .write_cpus = write_cpus, .read_tasks = read_tasks, .find_task = find_task, \
+		.move_task = move_task, .read_monitors = read_monitors,                                             \
 	}
 
 const struct rdt_engine_ops rdt_pqos_os_ops = OPERATIONS("pqos-os", false);

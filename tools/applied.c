@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "step_affinity.h"
 #include "step_cgroup.h"
 #include "step_rdt.h"
 
@@ -21,8 +22,8 @@
 #define ENGINE_NAME RDT_ENGINE_NAME
 
 static const struct step_kind *const kinds[] = {
-	&step_group,  &step_monitor,	 &step_schemata,    &step_cpus, &step_task,
-	&step_cgroup, &step_cgroup_file, &step_cgroup_task, NULL,
+	&step_group,  &step_monitor,	 &step_schemata, &step_cpus,	    &step_task,
+	&step_cgroup, &step_cgroup_file, &step_affinity, &step_cgroup_task, NULL,
 };
 
 /* Lines become words; what was there before is whole, for somebody may have to put it there by hand. */

@@ -66,13 +66,7 @@ static int read_host(struct job *j)
 	if (host_read(NULL, "none", &j->host, j->err))
 		return -1;
 	rdt_caps_free(&j->host.caps);
-	if (rdt_engine_read_caps(j->applied.engine, &j->host.caps, j->err))
-		return -1;
-	if (j->host.topology.live)
-		return 0;
-	isolat_fail(j->err, ISOLAT_USAGE, "apply", j->request->profile, "the topology is not this machine's");
-	return isolat_hint(j->err,
-			   "unset what tells hwloc of another machine: HWLOC_XMLFILE, HWLOC_SYNTHETIC and the like");
+	return rdt_engine_read_caps(j->applied.engine, &j->host.caps, j->err);
 }
 
 static bool is_recorded(const struct applied *a, const char *group)
@@ -99,6 +93,54 @@ static int see_strays(struct job *j)
 		isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file,
 			    "there is an RDT group %.200s, and no journal knows of it", name);
 		return isolat_hint(j->err, "if nobody needs it, remove it: rmdir it in /sys/fs/resctrl");
+	}
+	return 0;
+}
+
+/* A domain that has come since has what it has. */
+static void put_masks(const struct rdt_group_masks *before, struct rdt_group_masks *masks)
+{
+	for (unsigned int i = 0; i < masks->n; i++)
+		for (unsigned int k = 0; k < before->n; k++)
+			if (before->domain[k] == masks->domain[i])
+				masks->value[i] = before->value[k];
+}
+
+static int put_default(const char *before, struct rdt_caps *caps, struct isolat_error *err)
+{
+	static struct rdt_schemata s;
+	struct rdt_group *group = &caps->default_group;
+
+	if (rdt_schemata_parse(before, strlen(before), "the journal", &s, err))
+		return -1;
+	put_masks(&s.line[caps->l3.cdp ? RDT_SCHEMA_L3DATA : RDT_SCHEMA_L3], &group->l3);
+	put_masks(&s.line[RDT_SCHEMA_L3CODE], &group->l3_code);
+	put_masks(&s.line[caps->l2.cdp ? RDT_SCHEMA_L2DATA : RDT_SCHEMA_L2], &group->l2);
+	put_masks(&s.line[RDT_SCHEMA_L2CODE], &group->l2_code);
+	return 0;
+}
+
+static void drop_own_groups(struct rdt_caps *caps)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < caps->n_groups; i++)
+		if (strncmp(caps->groups[i].name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+			caps->groups[kept++] = caps->groups[i];
+	caps->n_groups = kept;
+}
+
+/* The host as it would be without isolat: the plan must not grow from what the one before it has left. */
+static int see_without_isolat(struct job *j)
+{
+	const struct transaction *t = j->applied.t;
+
+	drop_own_groups(&j->host.caps);
+	for (size_t i = 0; i < transaction_count(t); i++) {
+		struct transaction_entry entry = transaction_entry(t, i);
+
+		if (entry.kind == &step_schemata && !*entry.object)
+			return put_default(entry.before, &j->host.caps, j->err);
 	}
 	return 0;
 }
@@ -173,8 +215,8 @@ static int give_up_cpus(struct job *j, const struct apply_steps *steps)
 static int run_steps(struct job *j, const struct vm_search *found, size_t *written)
 {
 	struct apply_steps steps = { 0 };
-	int rc = make_steps(j, found, &steps) || give_up_cpus(j, &steps) ||
-		 transaction_run(j->applied.t, steps.step, steps.n, written, j->err);
+	int rc = make_steps(j, found, &steps) || apply_steps_see_foreign_cpus(&steps, &j->applied.host, j->err) ||
+		 give_up_cpus(j, &steps) || transaction_run(j->applied.t, steps.step, steps.n, written, j->err);
 
 	apply_steps_free(&steps);
 	return rc ? -1 : 0;
@@ -238,7 +280,8 @@ static int work(struct job *j)
 	if (profile_read(j->request->profile, &j->profile, j->err) ||
 	    run_left_take_back(&j->request->applied, &runs, j->err) ||
 	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err) || run_left_see(true, j->err) ||
-	    read_host(j) || see_strays(j) || plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
+	    read_host(j) || see_strays(j) || see_without_isolat(j) ||
+	    plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
 		return -1;
 	return apply_plan(j);
 }

@@ -115,24 +115,11 @@ static const char *recorded_cpus(const struct transaction *t, const char *group)
 	return "";
 }
 
-static char *in_both(const char *a, const char *b)
-{
-	unsigned int *os = calloc(TOPOLOGY_MAX_CPUS, sizeof(*os)), n = 0;
-	char *text;
-
-	for (unsigned int cpu = 0; os && cpu < TOPOLOGY_MAX_CPUS; cpu++)
-		if (plan_listed(a, cpu) && plan_listed(b, cpu))
-			os[n++] = cpu;
-	text = os ? cpu_list_text(os, n) : NULL;
-	free(os);
-	return text;
-}
-
 /* *gives is set where a group has a CPU that it does not keep. */
 static int add_kept(const struct step *step, const char *has, struct apply_steps *first, bool *gives,
 		    struct isolat_error *err)
 {
-	char *kept = in_both(has, step->to);
+	char *kept = apply_steps_common_cpus(has, step->to);
 	int rc = kept ? apply_steps_add(first, step->kind, step->object, kept, err) : no_memory(err);
 
 	if (!rc)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "apply_steps.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cpu_list.h"
 #include "plan_schemata.h"
 #include "plan_view.h"
 #include "plan_work.h"
+#include "step_affinity.h"
 #include "step_cgroup.h"
 #include "step_rdt.h"
 
@@ -230,6 +233,74 @@ int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search
 	return rc;
 }
 
+char *apply_steps_common_cpus(const char *a, const char *b)
+{
+	unsigned int *os = calloc(TOPOLOGY_MAX_CPUS, sizeof(*os)), n = 0;
+	char *text;
+
+	for (unsigned int cpu = 0; os && cpu < TOPOLOGY_MAX_CPUS; cpu++)
+		if (plan_listed(a, cpu) && plan_listed(b, cpu))
+			os[n++] = cpu;
+	text = os ? cpu_list_text(os, n) : NULL;
+	free(os);
+	return text;
+}
+
+static int see_foreign_cpus(const char *group, const char *cpus, const struct step *step, struct isolat_error *err)
+{
+	char *common = apply_steps_common_cpus(cpus, step->to);
+	int rc = common ? 0 : no_memory(err);
+
+	if (common && *common) {
+		isolat_fail(err, ISOLAT_FAILED, "apply", step->object,
+			    "CPU%s %.100s, which it is to have, %s in the RDT group %.200s, which is not isolat's",
+			    strpbrk(common, "-,") ? "s" : "", common, strpbrk(common, "-,") ? "are" : "is", group);
+		rc = isolat_hint(err, "take them out of it where it was made, or keep the plan off them: "
+				      "timer_agent.cpus names an agent's, housekeeping.cpus what no VM gets");
+	}
+	free(common);
+	return rc;
+}
+
+static int see_group_cpus(const char *group, const struct apply_steps *steps, struct step_host *host,
+			  struct isolat_error *err)
+{
+	char *cpus;
+	int rc = 0;
+
+	if (rdt_engine_read_cpus(host->engine, group, &cpus, err))
+		return rdt_engine_is_gone(host->engine) ? 0 : -1;
+	for (size_t i = 0; !rc && i < steps->n; i++)
+		if (steps->step[i].kind == &step_cpus)
+			rc = see_foreign_cpus(group, cpus, &steps->step[i], err);
+	free(cpus);
+	return rc;
+}
+
+static bool has_cpus(const struct apply_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->step[i].kind == &step_cpus && *steps->step[i].to)
+			return true;
+	return false;
+}
+
+int apply_steps_see_foreign_cpus(const struct apply_steps *steps, struct step_host *host, struct isolat_error *err)
+{
+	char **names;
+	size_t n;
+	int rc = 0;
+
+	if (!has_cpus(steps))
+		return 0;
+	if (rdt_engine_list_others(host->engine, &names, &n, err))
+		return -1;
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = see_group_cpus(names[i], steps, host, err);
+	rdt_engine_free_list(names, n);
+	return rc;
+}
+
 static int add_thread(const char *group, const struct vm_thread *thread, struct apply_steps *steps,
 		      struct isolat_error *err)
 {
@@ -289,7 +360,46 @@ int apply_steps_add_cgroup_root(struct apply_steps *steps, struct isolat_error *
 		       : 0;
 }
 
-static int add_cgroup(const char *name, const char *cpus, const char *nodes, pid_t pid, unsigned long long start,
+/* The kernel's own threads for a VM, vhost's before 6.4, are no threads of its process and are not moved with it. */
+static bool is_in_process(const struct step_host *host, pid_t pid, pid_t tid)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%d/task/%d", step_host_proc(host), (int)pid, (int)tid);
+	return !access(path, F_OK);
+}
+
+/* A thread keeps its CPUs if all are the VM's, and is unpinned before it is moved if not. */
+static int add_affinity(const struct vm_thread *thread, const char *cpus, struct step_host *host,
+			struct apply_steps *steps, struct isolat_error *err)
+{
+	char object[64], *pinned, *kept;
+	int rc;
+
+	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
+	if (step_affinity.read(host, object, &pinned, err))
+		return -1;
+	if (!pinned)
+		return 0;
+	kept = apply_steps_common_cpus(pinned, cpus);
+	rc = kept ? apply_steps_add(steps, &step_affinity, object, strcmp(kept, pinned) ? "" : pinned, err)
+		  : no_memory(err);
+	free(kept);
+	free(pinned);
+	return rc;
+}
+
+static int add_affinities(const struct vm_threads *threads, pid_t pid, const char *cpus, struct step_host *host,
+			  struct apply_steps *steps, struct isolat_error *err)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		if (is_in_process(host, pid, threads->thread[i].tid) &&
+		    add_affinity(&threads->thread[i], cpus, host, steps, err))
+			return -1;
+	return 0;
+}
+
+static int add_cgroup(const char *name, const char *cpus, const char *nodes, const struct vm_thread *leader,
 		      struct apply_steps *steps, struct isolat_error *err)
 {
 	char path[96], file[128], object[64];
@@ -303,7 +413,7 @@ static int add_cgroup(const char *name, const char *cpus, const char *nodes, pid
 	snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
 	if (apply_steps_add(steps, &step_cgroup_file, file, cpus, err))
 		return -1;
-	snprintf(object, sizeof(object), "%d@%llu", (int)pid, start);
+	snprintf(object, sizeof(object), "%d@%llu", (int)leader->tid, leader->start);
 	return apply_steps_add(steps, &step_cgroup_task, object, path, err);
 }
 
@@ -347,7 +457,8 @@ int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vm
 			return -1;
 		first = false;
 		nodes = memory_nodes(plan, &plan->vms[i]);
-		rc = nodes ? add_cgroup(vms[i].name, vms[i].cpus, nodes, leader->tid, leader->start, steps, err)
+		rc = nodes ? add_affinities(&found[i].threads, leader->tid, vms[i].cpus, host, steps, err) ||
+				     add_cgroup(vms[i].name, vms[i].cpus, nodes, leader, steps, err)
 			   : no_memory(err);
 		free(nodes);
 		if (rc)

@@ -31,6 +31,12 @@ int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search
 			    struct step_host *host, struct isolat_error *err);
 
 /*
+ * The same where a CPU that a step brings into a group is in one that is not isolat's: the kernel would move it out of
+ * there, and undo could only give it to the default group.
+ */
+int apply_steps_see_foreign_cpus(const struct apply_steps *steps, struct step_host *host, struct isolat_error *err);
+
+/*
  * Adds a step for each monitor group that a VM is to have, and for each thread of @found[i], VM @vms[i], to that or to
  * its group, if it has one; and for a VM that is matched by
  * pid the steps that put the process into a cgroup with the VM's CPUs and nodes, with @cpusets.
@@ -49,6 +55,9 @@ int apply_steps_add_cgroup_root(struct apply_steps *steps, struct isolat_error *
 
 /* Takes the step of this kind and object out, if there is one. */
 void apply_steps_drop(struct apply_steps *steps, const struct step_kind *kind, const char *object);
+
+/* The CPUs that are in both lists, which the caller frees; NULL: no memory. */
+char *apply_steps_common_cpus(const char *a, const char *b);
 
 void apply_steps_free(struct apply_steps *steps);
 

@@ -43,23 +43,50 @@ static const struct place_ways *ways_of_group(const struct planner *w, const str
 	return &w->ways[(size_t)vm * w->t->n_l3 + d];
 }
 
+/* What is nobody's own in a domain. */
+struct rest {
+	uint64_t free;		/* no group's at all, but the default one's */
+	uint64_t of_default[2]; /* of data and code */
+};
+
+static struct rest rest_beside(const struct ways_domain *domain, uint64_t runs)
+{
+	struct rest rest = { .free = ways_mask(0, domain->ways) & ~domain->taken & ~runs };
+
+	for (unsigned int i = 0; i < 2; i++)
+		rest.of_default[i] = ways_of_default(domain, domain->had[i], runs);
+	return rest;
+}
+
+/* Where a shared group's @n ways begin: among the default group's, if they are enough. */
+static unsigned int shared_low(const struct rest *rest, unsigned int n)
+{
+	uint64_t run = ways_longest_run(rest->free & rest->of_default[0]);
+
+	if ((unsigned int)__builtin_popcountll(run) < n)
+		run = ways_longest_run(rest->free);
+	return (unsigned int)__builtin_ctzll(run);
+}
+
 /*
  * A shared group's run lies in what is nobody's own, beside the default group's; a group that asks for no ways of this
  * cache has all that the default group has, or it would have everything.
  */
-static void share_rest(const struct planner *w, unsigned int d, uint64_t rest)
+static void share_rest(const struct planner *w, unsigned int d, const struct rest *rest)
 {
 	bool cdp = w->host->caps.l3.cdp;
 
 	for (unsigned int g = 0; g < w->plan->n_groups; g++) {
 		struct plan_group *group = &w->plan->groups[g];
 		const struct place_ways *ways = ways_of_group(w, group, d);
-		unsigned int low = (unsigned int)__builtin_ctzll(rest);
+		unsigned int low = ways->shared ? shared_low(rest, ways->shared) : 0;
 
 		if (group->l3[d] || !plan_group_runs_in(w, g, d))
 			continue;
-		group->l3[d] = ways->shared ? ways_mask(low, ways->shared_data) : rest;
-		group->l3_code[d] = ways->shared_code ? ways_mask(low, ways->shared_code) : group->l3[d];
+		group->l3[d] = ways->shared ? ways_mask(low, ways->shared_data) : rest->of_default[0];
+		group->l3_code[d] = ways->shared_code ? ways_mask(low, ways->shared_code)
+				    : ways->shared    ? group->l3[d]
+						      : rest->of_default[1];
 		group->l3_code[d] *= cdp;
 	}
 }
@@ -67,8 +94,9 @@ static void share_rest(const struct planner *w, unsigned int d, uint64_t rest)
 static int lay_out_l3(struct planner *w, unsigned int d)
 {
 	struct owner owners[WAYS_MAX_RUNS];
-	uint64_t masks[WAYS_MAX_RUNS], rest;
+	uint64_t masks[WAYS_MAX_RUNS], runs = 0;
 	struct ways_domain domain = w->place.l3[d];
+	struct rest rest;
 	bool cdp = w->host->caps.l3.cdp;
 
 	if (!domain.ways)
@@ -87,36 +115,35 @@ static int lay_out_l3(struct planner *w, unsigned int d)
 	}
 	if (!ways_layout(&domain, masks))
 		return no_round(w, "L3", w->t->l3[d].id, domain.ways);
-	rest = ways_mask(0, domain.ways) & ~domain.taken;
 	for (unsigned int i = 0; i < domain.n; i++) {
 		*owners[i].mask = masks[i];
 		if (owners[i].also)
 			*owners[i].also = masks[i];
-		rest &= ~masks[i];
+		runs |= masks[i];
 	}
-	rest = ways_longest_run(rest);
-	w->plan->default_l3[d] = rest;
-	w->plan->default_l3_code[d] = cdp ? rest : 0;
-	share_rest(w, d, rest);
+	rest = rest_beside(&domain, runs);
+	w->plan->default_l3[d] = rest.of_default[0];
+	w->plan->default_l3_code[d] = cdp ? rest.of_default[1] : 0;
+	share_rest(w, d, &rest);
 	return 0;
 }
 
 /* Where nobody asks for ways of L2, all have what others' groups leave. */
-static void share_rest_l2(struct planner *w, unsigned int d)
+static void share_rest_l2(struct planner *w, unsigned int d, const struct rest *rest)
 {
-	uint64_t rest = w->plan->default_l2[d];
+	uint64_t of_default = w->plan->default_l2[d];
 
 	for (unsigned int a = 0; a < w->plan->n_agents; a++)
 		for (unsigned int g = 0; g < w->plan->n_groups; g++)
 			if (w->plan->groups[g].class == PLAN_NONE && runs_in_l2(w, &w->plan->agents[a].cpus, d))
-				w->plan->groups[g].l2[d] = rest;
+				w->plan->groups[g].l2[d] = of_default;
 	for (unsigned int i = 0; i < w->plan->n_vms; i++) {
 		const struct place_ways *asked = w->place.vms[i].l2;
 		unsigned int ways = asked ? asked[d].shared : 0, g = w->plan->vms[i].group;
 
 		if (g == PLAN_NONE || w->plan->groups[g].l2[d] || !runs_in_l2(w, &w->plan->vms[i].cpus, d))
 			continue;
-		w->plan->groups[g].l2[d] = ways ? ways_mask((unsigned int)__builtin_ctzll(rest), ways) : rest;
+		w->plan->groups[g].l2[d] = ways ? ways_mask(shared_low(rest, ways), ways) : of_default;
 	}
 }
 
@@ -137,24 +164,36 @@ static void add_askers(const struct planner *w, unsigned int d, struct ways_doma
 	}
 }
 
+/* Two masks of the default group, of code and of data, which one of the plan's would change. */
+static bool has_two_l2_masks(const struct planner *w, unsigned int d)
+{
+	const struct rdt_group *group = &w->host->caps.default_group;
+	unsigned int id = w->t->l2[d].id;
+
+	return w->host->caps.l2.cdp && plan_mask_in(&group->l2, id) != plan_mask_in(&group->l2_code, id);
+}
+
 /* The L2 of a whole core has no one else in it; where cores share one, exclusive VMs get runs of it. */
 static int lay_out_l2(struct planner *w, unsigned int d)
 {
 	struct ways_domain domain;
-	uint64_t masks[WAYS_MAX_RUNS], rest;
+	uint64_t masks[WAYS_MAX_RUNS], runs = 0;
+	struct rest rest;
 	unsigned int group_of[WAYS_MAX_RUNS];
 
 	plan_describe_domain(w, true, d, &domain);
 	add_askers(w, d, &domain, group_of);
+	if (!domain.n && has_two_l2_masks(w, d))
+		return 0; /* all have what the default group has */
 	if (!ways_layout(&domain, masks))
 		return no_round(w, "L2", w->t->l2[d].id, domain.ways);
-	rest = ways_mask(0, domain.ways) & ~domain.taken;
 	for (unsigned int i = 0; i < domain.n; i++) {
 		w->plan->groups[group_of[i]].l2[d] = masks[i];
-		rest &= ~masks[i];
+		runs |= masks[i];
 	}
-	w->plan->default_l2[d] = ways_longest_run(rest);
-	share_rest_l2(w, d);
+	rest = rest_beside(&domain, runs);
+	w->plan->default_l2[d] = rest.of_default[0];
+	share_rest_l2(w, d, &rest);
 	return 0;
 }
 

@@ -97,6 +97,39 @@ int plan_reserve_cores(struct planner *w)
 
 /* ---- The host, as the search sees it ---- */
 
+/*
+ * What the default group has where isolat is not: what isolat's own groups have is its again when they are planned
+ * anew. Who knows better (apply, by its journal) hands over @caps without them.
+ */
+static uint64_t default_had(const struct rdt_caps *caps, bool l2, bool code, unsigned int id)
+{
+	const struct rdt_group *group = &caps->default_group;
+	uint64_t had =
+		plan_mask_in(l2 ? (code ? &group->l2_code : &group->l2) : (code ? &group->l3_code : &group->l3), id);
+	uint64_t now = had;
+
+	for (unsigned int i = 0; had && i < caps->n_groups; i++) {
+		group = &caps->groups[i];
+		if (!plan_is_foreign(group))
+			had |= plan_mask_in(l2 ? &group->l2 : &group->l3, id) |
+			       plan_mask_in(l2 ? &group->l2_code : &group->l3_code, id);
+	}
+	return had == now || (l2 ? &caps->l2 : &caps->l3)->sparse ? had : ways_longest_run(had);
+}
+
+/* A plan has one mask of an L2 for code and data: where the default group has two, what is in both is what can be cut.
+ */
+static void join_had(struct ways_domain *domain)
+{
+	uint64_t both = domain->had[0] & domain->had[1];
+
+	if (domain->had[1] && !both)
+		domain->taken = ways_mask(0, domain->ways);
+	if (both)
+		domain->had[0] = both;
+	domain->had[1] = 0;
+}
+
 void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, struct ways_domain *domain)
 {
 	const struct rdt_caps *all = &w->host->caps;
@@ -104,13 +137,15 @@ void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, stru
 	const struct topology_cache *cache = l2 ? &w->t->l2[d] : &w->t->l3[d];
 
 	domain->n = domain->ways = domain->rest_run = 0;
-	domain->io = domain->taken = 0;
+	domain->io = domain->taken = domain->had[0] = domain->had[1] = 0;
 	domain->unlike = cache->bytes;
 	if (!caps->present)
 		return;
 	domain->ways = caps->ways;
 	domain->io = caps->shareable;
-	domain->rest_run = caps->min_ways ? caps->min_ways : 1;
+	domain->rest_run = domain->least = caps->min_ways ? caps->min_ways : 1;
+	for (unsigned int code = 0; code < 2; code++)
+		domain->had[code] = default_had(all, l2, code, cache->id);
 	for (unsigned int i = 0; i < all->n_groups; i++) {
 		const struct rdt_group *group = &all->groups[i];
 
@@ -118,6 +153,8 @@ void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, stru
 			domain->taken |= plan_mask_in(l2 ? &group->l2 : &group->l3, cache->id) |
 					 plan_mask_in(l2 ? &group->l2_code : &group->l3_code, cache->id);
 	}
+	if (l2)
+		join_had(domain);
 }
 
 /* Which L2 a core is in counts only if somebody asks for ways of it. */

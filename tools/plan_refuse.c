@@ -99,6 +99,18 @@ static bool ways_are_all_io(const struct shortage *s)
 	return !(ways_mask(0, caps->ways) & ~caps->shareable);
 }
 
+/* What a default group that has not all ways has to do with it. */
+static void say_default(const struct shortage *s, struct text *text)
+{
+	const struct place *p = &s->beside.place;
+	const struct ways_domain *domain = says_l3(s) ? &p->l3[s->left.at] : &p->l2[s->left.at];
+	uint64_t had = domain->had[0] | domain->had[1];
+
+	if (had && ways_mask(0, domain->ways) & ~had)
+		say(text, "; the default group has the ways %llx there, of which it keeps %u at least",
+		    (unsigned long long)had, domain->least);
+}
+
 static bool say_ways(const struct shortage *s, struct text *text)
 {
 	const struct topology *t = s->w->t;
@@ -126,6 +138,7 @@ static bool say_ways(const struct shortage *s, struct text *text)
 		    s->left.ways, caps->ways, name, id, s->left.with_io, s->class);
 	else
 		say(text, "%u of %u are left in %s %u", s->left.ways, caps->ways, name, id);
+	say_default(s, text);
 	return true;
 }
 

@@ -38,15 +38,36 @@ struct search {
 	const struct ways_domain *domain;
 	uint64_t *masks;
 	unsigned int order[WAYS_MAX_RUNS];
+	uint64_t keep; /* to be kept clear of, too */
 	bool anywhere; /* also where a run leaves a gap below it */
 	unsigned int tries;
 };
 
+static unsigned int count(uint64_t mask)
+{
+	return (unsigned int)__builtin_popcountll(mask);
+}
+
+uint64_t ways_of_default(const struct ways_domain *domain, uint64_t had, uint64_t runs)
+{
+	uint64_t own;
+
+	if (!had)
+		return ways_longest_run(ways_mask(0, domain->ways) & ~domain->taken & ~runs);
+	if (!(had & runs))
+		return had;
+	own = ways_longest_run(had & ~runs & ~domain->taken);
+	return count(own) >= domain->least ? own : ways_longest_run(had & ~runs);
+}
+
 static bool rest_is_enough(const struct ways_domain *domain, uint64_t taken)
 {
-	uint64_t rest = ways_mask(0, domain->ways) & ~taken;
+	uint64_t rest = ways_mask(0, domain->ways) & ~taken, runs = taken & ~domain->taken;
 
-	return (unsigned int)__builtin_popcountll(ways_longest_run(rest)) >= domain->rest_run;
+	for (unsigned int i = 0; i < 2; i++)
+		if (domain->had[i] && count(ways_of_default(domain, domain->had[i], runs)) < domain->least)
+			return false;
+	return count(ways_longest_run(rest)) >= domain->rest_run;
 }
 
 static bool place(struct search *s, unsigned int i, uint64_t taken)
@@ -58,7 +79,7 @@ static bool place(struct search *s, unsigned int i, uint64_t taken)
 	if (i == domain->n)
 		return rest_is_enough(domain, taken);
 	run = &domain->run[s->order[i]];
-	closed = taken | (run->io ? 0 : domain->io);
+	closed = taken | s->keep | (run->io ? 0 : domain->io);
 	for (unsigned int low = 0; low + run->ways <= domain->ways; low++) {
 		uint64_t mask = ways_mask(low, run->ways);
 
@@ -104,16 +125,28 @@ static bool search_in_order(struct search *s, bool no_io_first)
 
 /*
  * Runs side by side, each beginning where a free stretch does, in their order; if there is no such place, those that
- * must keep off the I/O ways before the others; and last, gaps anywhere: a long run may have to lie over the I/O ways.
+ * must keep off the I/O ways before the others; and last, gaps anywhere: a long run may have to lie over the I/O ways,
+ * or leave the default group some of what it has.
  */
+static bool search_all(struct search *s, bool has_narrow)
+{
+	s->tries = 0;
+	s->anywhere = false;
+	if (search_in_order(s, false) || search_in_order(s, true))
+		return true;
+	s->anywhere = true;
+	return (s->domain->io || s->domain->taken || has_narrow) && search_in_order(s, true);
+}
+
 bool ways_layout(const struct ways_domain *domain, uint64_t *masks)
 {
-	struct search s = { .domain = domain, .masks = masks };
+	struct search s = { .domain = domain, .masks = masks, .keep = domain->had[0] | domain->had[1] };
+	bool has_narrow = s.keep && ways_mask(0, domain->ways) & ~s.keep;
 
 	if (!are_enough(domain))
 		return false;
-	if (search_in_order(&s, false) || search_in_order(&s, true))
+	if (has_narrow && search_all(&s, true))
 		return true;
-	s.anywhere = true;
-	return (domain->io || domain->taken) && search_in_order(&s, true);
+	s.keep = 0;
+	return search_all(&s, has_narrow);
 }

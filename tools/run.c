@@ -232,8 +232,8 @@ static int make_place(const struct run_plan *plan, pid_t pid, struct applied *a,
 {
 	struct apply_steps steps = { 0 };
 	json_t *about = json_pack("{s:i, s:b}", "pid", (int)getpid(), "exclusive", plan->exclusive && !plan->joins);
-	int rc = make_steps(plan, pid, a, &steps, err) || transaction_run(a->t, steps.step, steps.n, NULL, err) ||
-		 transaction_commit(a->t, about, err);
+	int rc = make_steps(plan, pid, a, &steps, err) || apply_steps_see_foreign_cpus(&steps, &a->host, err) ||
+		 transaction_run(a->t, steps.step, steps.n, NULL, err) || transaction_commit(a->t, about, err);
 
 	apply_steps_free(&steps);
 	json_decref(about);

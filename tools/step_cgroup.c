@@ -13,6 +13,7 @@
 
 #include "cgroup_path.h"
 #include "proc_task.h"
+#include "step_affinity.h"
 #include "step_rdt.h"
 
 #define OWN	   "isolat"
@@ -21,7 +22,7 @@
 #define PARTITION  "cpuset.cpus.partition"
 #define SUBTREE	   "cgroup.subtree_control"
 
-static const char *cgroup_root(const struct step_host *host)
+const char *step_cgroup_root(const struct step_host *host)
 {
 	return host->roots && host->roots->cgroup ? host->roots->cgroup : CGROUP_ROOT;
 }
@@ -41,7 +42,7 @@ static int not_ours(const char *what, const char *object, struct isolat_error *e
 	return isolat_fail(err, ISOLAT_USAGE, what, object, "isolat changes only cgroups of its own, in '" OWN "'");
 }
 
-static bool is_own(const char *path)
+bool step_cgroup_is_own(const char *path)
 {
 	return cgroup_path_is_plain(path) && cgroup_path_is_within(path, OWN);
 }
@@ -87,7 +88,7 @@ static bool find_v1(const struct step_host *host, char *where, size_t size)
 
 static int unsupported(const struct step_host *host, bool mounted, struct isolat_error *err)
 {
-	const char *root = cgroup_root(host);
+	const char *root = step_cgroup_root(host);
 	char v1[256];
 
 	if (find_v1(host, v1, sizeof(v1))) {
@@ -109,7 +110,7 @@ static int check_host(struct step_host *host, struct isolat_error *err)
 
 	if (host->has_cpuset)
 		return 0;
-	dir = cgroup_path_open(cgroup_root(host), "");
+	dir = cgroup_path_open(step_cgroup_root(host), "");
 	if (dir >= 0) {
 		length = proc_read_text(dir, "cgroup.controllers", FILE_BYTES, &text);
 		close(dir);
@@ -129,7 +130,7 @@ static int read_cgroup(void *data, const char *object, char **value, struct isol
 	*value = NULL;
 	if (check_host(host, err))
 		return -1;
-	dir = cgroup_path_open(cgroup_root(host), object);
+	dir = cgroup_path_open(step_cgroup_root(host), object);
 	if (dir < 0 && !is_gone(dir))
 		return failed(dir, "read cgroup", object, err);
 	if (dir >= 0)
@@ -151,7 +152,7 @@ static char *split(const char *path, const char **last)
 static int open_above(const struct step_host *host, const char *path, const char **last)
 {
 	char *above = split(path, last);
-	int dir = above ? cgroup_path_open(cgroup_root(host), above) : -ENOMEM;
+	int dir = above ? cgroup_path_open(step_cgroup_root(host), above) : -ENOMEM;
 
 	free(above);
 	return dir;
@@ -219,7 +220,7 @@ static int write_cgroup(void *data, const char *object, const char *from, const 
 	const char *name;
 	int above, rc;
 
-	if (!is_own(object))
+	if (!step_cgroup_is_own(object))
 		return not_ours("write cgroup", object, err);
 	if (!make && strcmp(to, STEP_ABSENT))
 		return isolat_fail(err, ISOLAT_USAGE, "write cgroup", object, "'%s' is neither '%s' nor '%s'", to,
@@ -406,7 +407,7 @@ static bool may_write(const char *object)
 	if (path && !strcmp(file, SUBTREE))
 		may = !*path || !strcmp(path, OWN);
 	else if (path)
-		may = is_own(path) && !strncmp(file, "cpuset.", strlen("cpuset."));
+		may = step_cgroup_is_own(path) && !strncmp(file, "cpuset.", strlen("cpuset."));
 	free(path);
 	return may;
 }
@@ -435,7 +436,7 @@ static int write_file(void *data, const char *object, const char *from, const ch
 /* The files of a cgroup, and of all below it, go with it. */
 static bool goes_with_cgroup(const char *object, const char *kind, const char *other)
 {
-	return !strcmp(kind, step_cgroup.name) && is_own(other) && cgroup_path_is_within(object, other);
+	return !strcmp(kind, step_cgroup.name) && step_cgroup_is_own(other) && cgroup_path_is_within(object, other);
 }
 
 const struct step_kind step_cgroup_file = {
@@ -469,12 +470,12 @@ static int is_alive(const struct step_host *host, const char *what, const char *
 }
 
 /* The line of version 2 is "0::/PATH". Returns 0 or -errno. */
-static int read_path(const struct step_host *host, pid_t pid, char **path)
+int step_cgroup_of(const struct step_host *host, pid_t tid, char **path)
 {
 	char file[PATH_MAX], *text, *rest, *line;
 	ssize_t length;
 
-	snprintf(file, sizeof(file), "%s/%d/cgroup", step_host_proc(host), (int)pid);
+	snprintf(file, sizeof(file), "%s/%d/cgroup", step_host_proc(host), (int)tid);
 	length = proc_read_text(AT_FDCWD, file, FILE_BYTES, &text);
 	if (length < 0)
 		return (int)length;
@@ -495,7 +496,7 @@ static int read_process(void *data, const char *object, char **value, struct iso
 	*value = NULL;
 	if (check_host(host, err) || parse_process("read cgroup of process", object, &process, err))
 		return -1;
-	rc = read_path(host, process.pid, value);
+	rc = step_cgroup_of(host, process.pid, value);
 	/* Asked behind it: who is alive now was so then, and what was read is its own and not a successor's. */
 	alive = is_alive(host, "read cgroup of process", object, &process, err);
 	if (alive <= 0) {
@@ -509,13 +510,16 @@ static int read_process(void *data, const char *object, char **value, struct iso
 /* Returns 0, also of a process that has ended, or -errno. */
 static int move_to(const struct step_host *host, pid_t pid, const char *path)
 {
-	int dir = cgroup_path_open(cgroup_root(host), path), rc;
+	int dir = cgroup_path_open(step_cgroup_root(host), path), rc;
+	struct step_pins *pins;
 	char text[16];
 
 	if (dir < 0)
 		return dir;
 	snprintf(text, sizeof(text), "%d", (int)pid);
+	pins = step_pins_read(host, pid);
 	rc = write_line(dir, "cgroup.procs", text);
+	step_pins_put_back(host, pins);
 	close(dir);
 	return rc == -ESRCH ? 0 : rc;
 }
@@ -550,14 +554,14 @@ static int write_process(void *data, const char *object, const char *from, const
 
 	if (parse_process("move process", object, &process, err))
 		return -1;
-	if (!cgroup_path_is_plain(to) || (!is_own(to) && !is_own(from)))
+	if (!cgroup_path_is_plain(to) || (!step_cgroup_is_own(to) && !step_cgroup_is_own(from)))
 		return not_ours("move process", to, err);
 	if (check_host(host, err))
 		return -1;
 	rc = is_alive(host, "move process", object, &process, err);
 	if (rc <= 0)
 		return rc;
-	rc = is_own(to) ? move_to(host, process.pid, to) : move_home(host, process.pid, to);
+	rc = step_cgroup_is_own(to) ? move_to(host, process.pid, to) : move_home(host, process.pid, to);
 	return rc < 0 ? failed(rc, "move process", to, err) : 0; /* who reads it sees where it is */
 }
 
@@ -594,11 +598,11 @@ static int bring_rest(void *data, const char *object, const char *place, const c
 	bool elsewhere = false;
 	int dir, n = 1;
 
-	if (!is_own(place) || !strcmp(place, home))
+	if (!step_cgroup_is_own(place) || !strcmp(place, home))
 		return 0;
 	if (check_host(host, err))
 		return -1;
-	dir = cgroup_path_open(cgroup_root(host), place);
+	dir = cgroup_path_open(step_cgroup_root(host), place);
 	if (dir < 0)
 		return is_gone(dir) ? 0 : failed(dir, "empty cgroup", place, err);
 	for (int i = 0; n > 0 && i < LOOKS; i++) {

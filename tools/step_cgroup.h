@@ -21,4 +21,11 @@
 
 extern const struct step_kind step_cgroup, step_cgroup_file, step_cgroup_task;
 
+/* Where the hierarchy is; and whether a cgroup is isolat's, or below it. */
+const char *step_cgroup_root(const struct step_host *host);
+bool step_cgroup_is_own(const char *path);
+
+/* The cgroup that a thread is in, which the caller frees. Returns 0 or -errno. */
+int step_cgroup_of(const struct step_host *host, pid_t tid, char **path);
+
 #endif

@@ -570,8 +570,10 @@ wait $holder 2>/dev/null
 sed "s/pid: ${vms[0]} /pid: 4194303 /" "$scratch/profile" >"$scratch/profile.dead"
 run apply --profile "$scratch/profile.dead" --no-cpusets
 verdict 'a VM that does not run' "$(says 1 'vm0')$(as_before)"
-HWLOC_SYNTHETIC='pack:1 core:4 pu:2' run apply --profile "$scratch/profile" --no-cpusets
-verdict "hwloc is told of another machine" "$(case $code in 0) run undo ;; 1 | 2) ;; *) cat "$scratch/err" ;; esac)$(as_before)"
+HWLOC_COMPONENTS=synthetic,stop HWLOC_SYNTHETIC='pack:1 core:4 pu:2' run apply --profile "$scratch/profile" --no-cpusets
+why=$(says 0 '^applied')$(listing | diff "$scratch/applied" - | head -n 5)
+run undo
+verdict "what hwloc is told of another machine is ignored: the plan is this one's" "$why$(as_before)"
 run apply --profile "$scratch/profile" --engine dpdk
 verdict 'an engine that there is not' "$(says 2 'dpdk')$(as_before)"
 run apply --profile "$scratch/profile" --engine ''
@@ -610,4 +612,59 @@ head -c 8192 /dev/zero >/run/isolat/filler 2>/dev/null
 apply
 verdict 'the disk is full' "$(says 1 'No space left')$(listing | diff "$scratch/before" - | head -n 5)"
 umount /run/isolat
+
+# ---- What belongs to others, on the way in ----
+
+lines_as() # MASK: the default group's L3 lines, with this mask in domain 0
+{
+	sed -E -n 's/^ *(L3[A-Z]*:0=)[0-9a-f]+.*/\1'"$1"'/p' $resctrl/schemata
+}
+
+if [ "$machine" = intel-2s ]; then
+	mkdir $resctrl/rt
+	echo 'L3:0=400;1=400' >$resctrl/rt/schemata
+	echo 0-30 >$resctrl/rt/cpus_list
+	listing >"$scratch/with-rt"
+	run apply --profile "$scratch/profile.agent" --no-cpusets
+	verdict "the agent's CPUs are in another's group: refused, and nothing is written" "$(says 1 \
+		'apply isolat-timer-agent: CPUs* [0-9,-]*, which it is to have, \(is\|are\) in the RDT group rt, which is not isolat' \
+		)$([ "$(wc -l <"$scratch/err")" = 1 ] || cat "$scratch/err")$(listing | diff "$scratch/with-rt" - | head -n 5)"
+	rmdir $resctrl/rt
+
+	# Another's ways on socket 1, where no VM runs: the default group keeps all that it has there.
+	mkdir $resctrl/rt
+	echo 'L3:0=400;1=7f0' >$resctrl/rt/schemata
+	lines_as 0f >$resctrl/schemata
+	echo 'MB:0=50' >$resctrl/schemata
+	listing >"$scratch/with-rt"
+	grep -vE 'vm[1-9]' "$scratch/profile" >"$scratch/profile.one"
+	run apply --profile "$scratch/profile.one" --no-cpusets
+	why=$(says 0 '^applied')
+	[ "$(tr -d ' \n' <$resctrl/schemata)" = 'MB:0=50;1=100L3:0=00f;1=7ff' ] || why+="$(cat $resctrl/schemata); "
+	verdict 'the default group does not grow, and is not cut for nobody' "$why"
+	n=$(ops)
+	run apply --profile "$scratch/profile.one" --no-cpusets
+	verdict 'nor by a second apply' "$(says 0 'applied already')$([ "$(ops)" = "$n" ] || echo "$(($(ops) - n)) writes")"
+	sed 's/l3: 2 ways/l3: 8 ways/' "$scratch/profile.one" >"$scratch/profile.eight"
+	run apply --profile "$scratch/profile.eight" --no-cpusets
+	why=$(says 0 '^applied')
+	mask=$((0x$(grep -oE 'L3:0=[0-9a-f]+' $resctrl/schemata | sed 's/.*=//')))
+	[ $mask -gt 0 ] && [ $((mask & ~0xf)) = 0 ] || why+="$(cat $resctrl/schemata); "
+	run apply --profile "$scratch/profile.one" --no-cpusets
+	[ "$(tr -d ' \n' <$resctrl/schemata)" = 'MB:0=50;1=100L3:0=00f;1=7ff' ] || why+="$(cat $resctrl/schemata); "
+	verdict 'it is cut for a longer run, and has all again after the next apply' "$why"
+	run undo
+	verdict 'and undo' "$(says 0 '^undone')$(listing | diff "$scratch/with-rt" - | head -n 5)"
+	rmdir $resctrl/rt
+	lines_as 7ff >$resctrl/schemata
+	echo 'MB:0=100' >$resctrl/schemata
+
+	# 45 % goes by 10: the plan says so, and what is asked of the hardware is what it has.
+	apply --json
+	verdict '45 % of the bandwidth are 50: asked, and programmed' "$(jq -e '(.notes | any(contains("45 % of the bandwidth asked, 50 % given"))) and
+		(.groups[] | select(.name == "isolat-batch") | .requested == .programmed and (.programmed | contains("MB:0=50;1=")))' \
+		"$scratch/out" >/dev/null || cat "$scratch/out")"
+	run undo
+	verdict 'and all is as before' "$(as_before)"
+fi
 exit $failed

@@ -98,6 +98,50 @@ static unsigned int ways_of(const struct search *s, const struct profile_amount 
 			     l2 ? 1 : plan_nodes_in_l3(s->t, domain), true);
 }
 
+static uint64_t run_at(unsigned int at, unsigned int ways)
+{
+	return (ways < 64 ? (1ULL << ways) - 1 : ~0ULL) << at;
+}
+
+static bool fit_without(const struct pieces *p, unsigned int ways, uint64_t kept)
+{
+	struct pieces rest = *p;
+
+	for (unsigned int i = 0; i < rest.n; i++)
+		rest.piece[i].allowed &= ~kept;
+	return pieces_fit(&rest, ways);
+}
+
+/* Besides a run that all share: the default group keeps all that it has, or a mask within. The two may overlap. */
+static bool fit_beside_default(const struct pieces *p, const struct rdt_cache_caps *caps, uint64_t has,
+			       unsigned int shared, uint64_t free_ways)
+{
+	for (unsigned int at = 0; at + shared <= caps->ways; at++) {
+		uint64_t run = run_at(at, shared);
+
+		if (run & ~free_ways)
+			continue;
+		if (fit_without(p, caps->ways, run | has))
+			return true;
+		for (unsigned int low = 0; low + caps->min_ways <= caps->ways; low++)
+			if (!(run_at(low, caps->min_ways) & ~has) &&
+			    fit_without(p, caps->ways, run | run_at(low, caps->min_ways)))
+				return true;
+	}
+	return false;
+}
+
+/* What the default group has; 0 where nothing is said of it. */
+static uint64_t default_has(const struct search *s, bool l2, unsigned int id)
+{
+	const struct rdt_group_masks *m = l2 ? &s->host->caps.default_group.l2 : &s->host->caps.default_group.l3;
+
+	for (unsigned int i = 0; i < m->n; i++)
+		if (m->domain[i] == id)
+			return m->value[i];
+	return 0;
+}
+
 /* The default group's run is one more piece; a shared class's ways are in it. */
 static bool domain_fits(const struct search *s, bool l2, unsigned int domain, unsigned int vms)
 {
@@ -126,6 +170,8 @@ static bool domain_fits(const struct search *s, bool l2, unsigned int domain, un
 	}
 	if (vms >> AGENT & 1 && !l2)
 		add_piece(&pieces, ways_of(s, &s->p->agent_l3, l2, domain), no_io);
+	if (default_has(s, l2, id))
+		return fit_beside_default(&pieces, caps, default_has(s, l2, id), shared, free_ways);
 	add_piece(&pieces, shared, free_ways);
 	return pieces_fit(&pieces, caps->ways);
 }

@@ -373,30 +373,56 @@ static unsigned int largest_run(uint64_t mask)
 	return n;
 }
 
-/* The largest run that nobody has for himself; ways of others' shareable groups may count as theirs, or not. */
-static bool check_default(struct check *c, const struct cache *cache, unsigned int domain)
+/* What the default group has before anything is planned; all where nothing is said of it. */
+static uint64_t had(const struct check *c, const struct cache *cache, unsigned int domain, bool code)
 {
-	unsigned int id = cache->domains[domain].id;
-	uint64_t left = full(cache),
-		 mask = cache->l2 ? at(c->plan->default_l2, domain) : at(c->plan->default_l3, domain);
-	uint64_t left_by_all;
+	const struct rdt_group *g = &c->caps->default_group;
+	const struct rdt_group_masks *m = cache->l2 ? &g->l2 : code ? &g->l3_code : &g->l3;
 
-	if (!check_mask(c, cache, "the default group", domain, mask))
-		return false;
-	if (!cache->l2 && cache->caps->cdp &&
-	    !check_mask(c, cache, "the default group (code)", domain, at(c->plan->default_l3_code, domain)))
-		return false;
+	return m->n ? mask_in(m, cache->domains[domain].id) : full(cache);
+}
+
+/* The ways that groups of the plan have for themselves. */
+static uint64_t given(const struct check *c, const struct cache *cache, unsigned int domain)
+{
+	uint64_t ways = 0;
+
 	for (unsigned int i = 0; i < c->plan->n_groups; i++)
 		if (is_there(c, i, cache->l2, domain) && is_apart(c, &c->plan->groups[i], cache))
-			left &= ~touched(c, &c->plan->groups[i], cache, domain);
-	left &= ~plan_others_ways(c->caps, cache->l2, id, true);
+			ways |= touched(c, &c->plan->groups[i], cache, domain);
+	return ways;
+}
+
+/*
+ * Never more than it has, and all of that where nobody is given any of it. Else the largest run of it that nobody has
+ * for himself; ways of others' shareable groups may count as theirs, or not.
+ */
+static bool check_default(struct check *c, const struct cache *cache, unsigned int domain, bool code)
+{
+	const char *whose = code ? "the default group (code)" : "the default group";
+	uint64_t mask = at(cache->l2 ? c->plan->default_l2
+			   : code    ? c->plan->default_l3_code
+				     : c->plan->default_l3,
+			   domain);
+	uint64_t has = had(c, cache, domain, code), taken = given(c, cache, domain), left, left_by_all;
+	unsigned int id = cache->domains[domain].id;
+
+	if (!check_mask(c, cache, whose, domain, mask))
+		return false;
+	if (mask & ~has)
+		return wrong(c, "%s's %#" PRIx64 " of %s domain %u is more than the %#" PRIx64 " that it has", whose,
+			     mask, cache->name, domain, has);
+	if (c->caps->default_group.l3.n + c->caps->default_group.l2.n && !(has & taken))
+		return mask == has || wrong(c, "%s's %#" PRIx64 " of %s domain %u is cut to %#" PRIx64 " for nobody",
+					    whose, has, cache->name, domain, mask);
+	left = has & ~taken & ~plan_others_ways(c->caps, cache->l2, id, true);
 	left_by_all = left & ~plan_others_ways(c->caps, cache->l2, id, false);
 	if (mask & ~left)
-		return wrong(c, "the default group's %#" PRIx64 " of %s domain %u is not what is left: %#" PRIx64, mask,
+		return wrong(c, "%s's %#" PRIx64 " of %s domain %u is not what is left: %#" PRIx64, whose, mask,
 			     cache->name, domain, left);
 	if (bits(mask) < largest_run(left) && bits(mask) != largest_run(left_by_all))
-		return wrong(c, "the default group has %#" PRIx64 " of %s domain %u, not the largest run of %#" PRIx64,
-			     mask, cache->name, domain, left);
+		return wrong(c, "%s has %#" PRIx64 " of %s domain %u, not the largest run of %#" PRIx64, whose, mask,
+			     cache->name, domain, left);
 	return true;
 }
 
@@ -406,7 +432,8 @@ static bool check_cache(struct check *c, const struct cache *cache)
 		for (unsigned int group = 0; group < c->plan->n_groups; group++)
 			if (!check_group_masks(c, group, cache, domain))
 				return false;
-		if (!check_default(c, cache, domain))
+		if (!check_default(c, cache, domain, false) ||
+		    (!cache->l2 && cache->caps->cdp && !check_default(c, cache, domain, true)))
 			return false;
 	}
 	return true;

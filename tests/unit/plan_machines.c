@@ -64,6 +64,21 @@ const struct plan_shape plan_machines[] = {
 	  .l2_ways = 8, .l2_min = 1, PERCENT },
 	{ "2 nodes, 3 cores of each without an L3", .packages = 2, .cores_per_package = 4, .without_l3 = 0xee,
 	  .l3_bytes = 24 * MIB, .node_bytes = 32 * GIB, .closids = 16, .l3_ways = 12, .l3_min = 1, PERCENT },
+	{ "an admin's default group, 2 nodes", .packages = 2, .cores_per_package = 4, .l3_bytes = 22 * MIB,
+	  .node_bytes = 32 * GIB, .closids = 8, .l3_ways = 11, .l3_min = 1, .l3_io = 0x600, PERCENT,
+	  .default_l3 = 0xf },
+	{ "a default group in the middle, at least 2 ways", .cores_per_package = 8, .smt = 2, .cores_per_l2 = 4,
+	  .l3_bytes = 24 * MIB, .node_bytes = 32 * GIB, .closids = 8, .l3_ways = 12, .l3_min = 2, .l2_ways = 8,
+	  .l2_min = 1, .groups = { { "vendor", false, 0xc00, 0 } }, .default_l3 = 0x1e0, .default_l2 = 0x3c },
+	{ "a default group over others' ways, 2 nodes", .packages = 2, .cores_per_package = 4, .smt = 2,
+	  .cores_per_l2 = 2, .l3_bytes = 24 * MIB, .node_bytes = 32 * GIB, .closids = 8, .l3_ways = 12, .l3_min = 1,
+	  .l2_ways = 8, .l2_min = 1, .groups = { { "vendor", false, 0x7e0, 0xc0 } }, .default_l3 = 0xfff,
+	  .default_l2 = 0xff },
+	{ "a default group in pieces", .cores_per_package = 8, .l3_per_package = 2, .smt = 2, .l3_bytes = 16 * MIB,
+	  .node_bytes = 64 * GIB, .closids = 16, .l3_ways = 16, .l3_min = 1, .sparse = true, EIGHTHS,
+	  .default_l3 = 0x7383 },
+	{ "an admin's default group, code and data apart", .cores_per_package = 8, .l3_bytes = 24 * MIB,
+	  .node_bytes = 32 * GIB, .closids = 8, .l3_ways = 12, .l3_min = 1, .cdp = true, .default_l3 = 0x3f },
 	{ "2 cores", .cores_per_package = 2, .smt = 2, .l3_bytes = 4 * MIB, .node_bytes = 4 * GIB, .closids = 4,
 	  .l3_ways = 8, .l3_min = 1 },
 
@@ -249,6 +264,14 @@ static void make_groups(const struct plan_shape *s, const struct topology *t, st
 	}
 }
 
+static void make_default(const struct plan_shape *s, const struct topology *t, struct rdt_group *g)
+{
+	fill_masks(&g->l3, t->l3, t->n_l3, s->default_l3);
+	if (s->cdp)
+		fill_masks(&g->l3_code, t->l3, t->n_l3, s->default_l3);
+	fill_masks(&g->l2, t->l2, t->n_l2, s->default_l2);
+}
+
 static void make_caps(const struct plan_shape *s, const struct topology *t, struct rdt_caps *caps)
 {
 	static const uint64_t not_throttled[] = {
@@ -269,6 +292,7 @@ static void make_caps(const struct plan_shape *s, const struct topology *t, stru
 		caps->mb = (struct rdt_mb_caps){ true,	    s->mb_unit, s->closids,
 						 s->mb_min, s->mb_gran, not_throttled[s->mb_unit] };
 	make_groups(s, t, caps);
+	make_default(s, t, &caps->default_group);
 }
 
 static void default_to_1(unsigned int *n)

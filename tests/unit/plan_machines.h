@@ -38,6 +38,7 @@ struct plan_shape {
 	enum rdt_mb_unit mb_unit;
 	unsigned int mb_gran, mb_min; /* no MB if gran is 0 */
 	struct plan_shape_group groups[4];
+	uint64_t default_l3, default_l2; /* what the default group has, in each domain; 0: nothing is said of it */
 };
 
 void plan_shape_make(const struct plan_shape *shape, struct host *host);

@@ -168,6 +168,23 @@ static const struct plan_shape few_closids = {
 	.l3_ways = 20,
 	.l3_min = 1,
 };
+static const struct plan_shape admins = {
+	.name = "an admin's default group",
+	.packages = 2,
+	.cores_per_package = 4,
+	.l3_bytes = 22 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(11, 1, 0x600),
+	.default_l3 = 0xf,
+};
+static const struct plan_shape on_top = {
+	.name = "an admin's default group, of the highest ways",
+	.cores_per_package = 8,
+	.l3_bytes = 22 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(11, 1, 0),
+	.default_l3 = 0x780,
+};
 static const struct plan_shape libvirts = {
 	.name = "a group of libvirt's",
 	.cores_per_package = 8,
@@ -361,6 +378,19 @@ static const struct row rows[] = {
 	  .plan = "housekeeping 0; a 1 0=1G; a's l3 0=00070; default l3 0=fff80" },
 	{ "isolat's own groups are not others'", &isolats, .classes = { { OWN_WAYS(3) } }, .vms = { { VM("a", 1, 1) } },
 	  .plan = "housekeeping 0; a 1 0=1G; a's l3 0=00007; default l3 0=ffff8" },
+	{ "ways that the default group has not, first", &admins, .classes = { { OWN_WAYS(2) } },
+	  .vms = { { VM("a", 1, 1) } }, .plan = "housekeeping 0; a 1 0=1G; a's l3 0=030; default l3 0=00f 1=00f" },
+	{ "the default group is cut, not moved", &admins, .classes = { { OWN_WAYS(8) } }, .vms = { { VM("a", 1, 1) } },
+	  .plan = "housekeeping 0; a 1 0=1G; a's l3 0=1fe; default l3 0=001 1=00f" },
+	{ "and keeps a way", &admins, .classes = { { OWN_WAYS(9) } }, .vms = { { VM("a", 1, 1) } },
+	  .refused = ISOLAT_NO_FIT },
+	{ "a shared class's ways, beyond the default group's", &admins, .classes = { { CORES, .l3 = { WAYS(6) } } },
+	  .vms = { { VM("a", 1, 1) } },
+	  .plan = "housekeeping 0; a 1 0=1G; class 0's l3 0=03f; default l3 0=00f 1=00f" },
+	{ "among the default group's, and below", &on_top,
+	  .classes = { { CORES, .l3 = { WAYS(3) } }, { CORES, .l3 = { WAYS(6) } } },
+	  .vms = { { VM("a", 1, 1) }, { VM("b", 1, 1), .class = 1 } },
+	  .plan = "housekeeping 0; a 1 0=1G; b 2 0=1G; class 0's l3 0=380; class 1's l3 0=03f; default l3 0=780" },
 	{ "3 groups of 4 CLOSIDs", &few_closids, .classes = { { OWN_WAYS(1) } },
 	  .vms = { { VM("a", 1, 1) }, { VM("b", 1, 1) }, { VM("c", 1, 1) } },
 	  .plan = "housekeeping 0; a 1 0=1G; b 2 0=1G; c 3 0=1G; a's l3 0=00001; b's l3 0=00002; c's l3 0=00004; "

@@ -140,6 +140,7 @@ static void random_profiles(void **state)
 #define AMD	"AMD, 4 L3s of 2 cores, sparse ids"
 #define OTHERS	"others' groups"
 #define CDP	"code and data apart, 2 nodes"
+#define ADMIN	"an admin's default group, 2 nodes"
 #define SNC	"SNC-2, 8 cores"
 #define ATOM	"Atom, L2s of 4 cores, no L3"
 
@@ -209,6 +210,11 @@ static const struct by_hand by_hand[] = {
 	  NONE,
 	  .classes = { { OWN(3) }, { OWN(5) } },
 	  { { VM(1, 1, 1) }, { VM(0, 1, 1) }, { VM(0, 1, 1) }, { VM(0, 1, 1) } } },
+	/* The default group has 0-3, I/O 9-10: 4-8 are nobody's, and one way of the default group's can be enough. */
+	{ ADMIN, FITS, .classes = { { OWN(5) } }, { { VM(0, 1, 1) } } },
+	{ ADMIN, FITS, .classes = { { OWN(8) } }, { { VM(0, 1, 1) } } },
+	{ ADMIN, NONE, .classes = { { OWN(9) } }, { { VM(0, 1, 1) } } },
+	{ ADMIN, FITS, .classes = { { OWN(8) } }, { { VM_IN(0, 1, 1, 0) }, { VM_IN(0, 1, 1, 1) } } },
 	/* 18 ways are not I/O's. */
 	{ CDP, FITS, .classes = { { OWN_APART(9, 9) } }, { { VM(0, 2, 1) } } },
 	{ CDP, NONE, .classes = { { OWN_APART(9, 10) } }, { { VM(0, 2, 1) } } },

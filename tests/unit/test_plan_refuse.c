@@ -60,6 +60,17 @@ static const struct plan_shape l2s = {
 	.l2_ways = 16,
 	.l2_min = 1,
 };
+static const struct plan_shape admins = {
+	.name = "an admin's default group",
+	.cores_per_package = 8,
+	.l3_bytes = 22 * MIB,
+	.node_bytes = 32 * GIB,
+	.closids = 16,
+	.l3_ways = 11,
+	.l3_min = 1,
+	.l3_io = 0x600,
+	.default_l3 = 0xf,
+};
 static const struct plan_shape many = {
 	.name = "12 L3s",
 	.cores_per_package = 96,
@@ -88,6 +99,15 @@ static const struct row rows[] = {
 	  "first "
 	  "does not allow (io_ways)",
 	  "a has 5 ways; with 4 ways of L3 in place of 5 it fits" },
+	{ "ways, and the default group has few",
+	  &admins,
+	  { { OWN_WAYS(9) } },
+	  { { VM("a", 1, 1) } },
+	  "a",
+	  "L3 ways are short: 9 are asked for, and 8 of 11 are left in L3 0, 10 with those that I/O uses and class "
+	  "first "
+	  "does not allow (io_ways); the default group has the ways f there, of which it keeps 1 at least",
+	  "with 8 ways of L3 in place of 9 it fits" },
 	{ "a single way",
 	  &one,
 	  { { OWN_WAYS(9) }, { OWN_WAYS(1) } },

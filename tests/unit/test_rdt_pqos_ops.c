@@ -344,6 +344,31 @@ static void test_cpu_lists(void **state)
 	}
 }
 
+/* What is in a class without a name is somebody else's: it is told, and cannot be changed. */
+static void test_msr_others(void **state)
+{
+	char **names, *cpus;
+	size_t n;
+
+	open_msr();
+	make("isolat-a");
+	assert_int_equal(rdt_engine_list_others(e, &names, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(names[0], "COS2");
+	rdt_engine_free_list(names, n);
+	put("say", "{\"ok\":{\"cpus\":[4,3]}}\n");
+	unlink(path_to("asked"));
+	assert_int_equal(rdt_engine_read_cpus(e, "COS2", &cpus, &err), 0);
+	assert_string_equal(cpus, "3-4");
+	assert_string_equal(get("asked"), "{\"op\":\"read cpus\",\"cos\":2}\n");
+	free(cpus);
+	assert_int_equal(rdt_engine_read_cpus(e, "COS1", &cpus, &err), -1); /* has a name */
+	assert_true(rdt_engine_is_gone(e));
+	assert_int_equal(rdt_engine_read_cpus(e, "COS3", &cpus, &err), -1); /* there are three */
+	assert_int_equal(e->ops->write_cpus(e, "COS2", "3", &err), -1);
+	put("say", "{\"ok\":{\"cpus\":[]}}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +388,7 @@ int main(void)
 		TEST(test_other_engine_was_killed),
 		TEST(test_msr_aborts),
 		TEST(test_msr_caps),
+		TEST(test_msr_others),
 		cmocka_unit_test(test_cpu_lists),
 	};
 

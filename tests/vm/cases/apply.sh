@@ -123,13 +123,28 @@ cgroups()
 	done
 }
 
+# Kernels before 6.2 give each thread that comes into a cpuset all of its CPUs, and forget what it was pinned to.
+affinities()
+{
+	for vm in "${vms[@]}"; do
+		(cd "/proc/$vm/task" && grep -H '^Cpus_allowed_list:' ./*/status)
+	done
+}
+
+pin=0
+for task in "/proc/${vms[0]}/task/"* "/proc/${vms[2]}/task/"*; do
+	taskset -p -c $((pin += 2)) "${task##*/}" >/dev/null || failed=1
+done
+affinities >"$scratch/affinities"
 cgroups >"$scratch/cgroups"
 run apply --profile "$scratch/profile"
 check 'apply with cpusets' 0 $code
 cpus=$("$isolat" status --json | jq -r '.vms[0].cpus')
 check 'the CPUs of the cgroup' "$cpus" "$(cat /sys/fs/cgroup/isolat/vm0/cpuset.cpus.effective)"
 check 'the process is in it' '0::/isolat/vm0' "$(grep ^0:: "/proc/${vms[0]}/cgroup")"
+check 'a thread that was pinned elsewhere has the CPUs of the VM' "$cpus" "$(affinities | head -n 1 | cut -f 2)"
 run undo
+check 'each thread is pinned as before' '' "$(affinities | diff "$scratch/affinities" -)"
 check 'undo' 0 $code
 same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
