@@ -197,6 +197,15 @@ int rdt_engine_read_monitors(struct rdt_engine *e, const char *group, struct rdt
  */
 void rdt_engine_left(const struct rdt_engine_config *config, char name[RDT_ENGINE_NAME]);
 
+/*
+ * Whether resctrl is mounted nowhere, in no mount namespace: then no group of it is left, and the default one has all
+ * there is. false also where the kernel does not tell.
+ */
+bool rdt_resctrl_is_unmounted(const struct rdt_engine_config *config);
+
+/* Removes what engines keep beside the host of groups that have gone with resctrl. */
+int rdt_engine_forget(const struct rdt_engine_config *config, struct isolat_error *err);
+
 /* The engines' own ways in, for rdt_engine_open() and tests. */
 int rdt_resctrl_open(const struct rdt_engine_config *config, struct rdt_engine **e, struct isolat_error *err);
 int rdt_pqos_open(const char *name, const struct rdt_engine_config *config, struct rdt_engine **e,

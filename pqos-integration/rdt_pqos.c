@@ -481,3 +481,8 @@ void rdt_engine_left(const struct rdt_engine_config *config, char name[RDT_ENGIN
 	    !strcmp(record.engine, rdt_pqos_os_ops.name) && !access(schemata, F_OK))
 		snprintf(name, RDT_ENGINE_NAME, "%s", record.engine);
 }
+
+int rdt_engine_forget(const struct rdt_engine_config *config, struct isolat_error *err)
+{
+	return pqos_record_remove(config->run ? config->run : DEFAULT_RUN, err);
+}

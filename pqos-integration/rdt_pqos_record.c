@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <isolat/own_file.h>
+
 #define FILE_NAME "pqos-groups"
 #define VERSION	  1
 
@@ -76,11 +78,25 @@ static const char *take(struct pqos_record *r, json_t *root)
 	return NULL;
 }
 
-static int path_of(const char *folder, const char *suffix, char path[PATH_MAX], struct isolat_error *err)
+static int path_of(const char *folder, char path[PATH_MAX], struct isolat_error *err)
 {
-	if (snprintf(path, PATH_MAX, "%s/" FILE_NAME "%s", folder, suffix) < PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s/" FILE_NAME, folder) < PATH_MAX)
 		return 0;
 	return isolat_fail(err, ISOLAT_FAILED, "keep the names of COS groups", folder, "%s", strerror(ENAMETOOLONG));
+}
+
+/* Returns what is wrong with it, or NULL. */
+static const char *load(int fd, struct pqos_record *r, json_error_t *where)
+{
+	const char *why = isolat_own_doubt(fd);
+	json_t *root;
+
+	if (why)
+		return why;
+	root = json_loadfd(fd, JSON_REJECT_DUPLICATES, where);
+	why = root ? take(r, root) : where->text;
+	json_decref(root);
+	return why;
 }
 
 int pqos_record_read(const char *folder, struct pqos_record *r, struct isolat_error *err)
@@ -88,25 +104,20 @@ int pqos_record_read(const char *folder, struct pqos_record *r, struct isolat_er
 	char path[PATH_MAX];
 	json_error_t where;
 	const char *why;
-	json_t *root;
-	FILE *file;
+	int fd;
 
 	*r = (struct pqos_record){ 0 };
-	if (path_of(folder, "", path, err))
+	if (path_of(folder, path, err))
 		return -1;
-	file = fopen(path, "re");
-	if (!file && errno == ENOENT)
+	fd = isolat_own_open(AT_FDCWD, path, O_RDONLY);
+	if (fd < 0 && errno == ENOENT)
 		return 0;
-	if (!file)
+	if (fd < 0)
 		return isolat_fail(err, ISOLAT_FAILED, "read the names of COS groups", path, "%s", strerror(errno));
-	root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
-	fclose(file);
-	why = root ? take(r, root) : where.text;
-	if (why)
-		damaged(path, why, err);
-	json_decref(root);
+	why = load(fd, r, &where);
+	close(fd);
 	r->present = !why;
-	return why ? -1 : 0;
+	return why ? damaged(path, why, err) : 0;
 }
 
 /* ---- Writing ---- */
@@ -126,76 +137,42 @@ static json_t *to_json(const struct pqos_record *r)
 }
 
 /* Returns 0 or an errno. */
-static int write_all(int fd, const char *text)
+static int put(const char *folder, const char *text)
 {
-	size_t left = strlen(text);
+	int in = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 
-	while (left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		text += n;
-		left -= (size_t)n;
-	}
-	return fsync(fd) ? errno : 0;
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644), why;
-
-	if (fd < 0)
+	if (in < 0)
 		return errno;
-	why = write_all(fd, text);
-	close(fd);
-	return why;
-}
-
-/* A name is on disk when its folder is. */
-static int sync_folder(const char *folder)
-{
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), why;
-
+	fd = isolat_own_replace(in, FILE_NAME, text, strlen(text), 0644);
+	close(in);
 	if (fd < 0)
-		return errno;
-	why = fsync(fd) ? errno : 0;
+		return -fd;
 	close(fd);
-	return why;
+	return 0;
 }
 
 int pqos_record_write(const char *folder, const struct pqos_record *r, struct isolat_error *err)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
 	json_t *root = to_json(r);
-	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL, path[PATH_MAX];
 	int why = text ? 0 : ENOMEM;
 
 	json_decref(root);
-	if (path_of(folder, "", path, err) || path_of(folder, ".new", fresh, err)) {
+	if (path_of(folder, path, err)) {
 		free(text);
 		return -1;
 	}
 	if (!why)
-		why = write_file(fresh, text);
+		why = put(folder, text);
 	free(text);
-	if (!why && rename(fresh, path))
-		why = errno;
-	if (!why)
-		why = sync_folder(folder);
-	if (!why)
-		return 0;
-	unlink(fresh);
-	return isolat_fail(err, ISOLAT_FAILED, "write the names of COS groups", path, "%s", strerror(why));
+	return why ? isolat_fail(err, ISOLAT_FAILED, "write the names of COS groups", path, "%s", strerror(why)) : 0;
 }
 
 int pqos_record_remove(const char *folder, struct isolat_error *err)
 {
 	char path[PATH_MAX];
 
-	if (path_of(folder, "", path, err))
+	if (path_of(folder, path, err))
 		return -1;
 	if (!unlink(path) || errno == ENOENT)
 		return 0;

@@ -99,6 +99,22 @@ static bool ask_proc(const struct rdt_resctrl *r, pid_t tid, char group[RDT_GROU
 	return found;
 }
 
+bool rdt_resctrl_is_unmounted(const struct rdt_engine_config *config)
+{
+	char path[PATH_MAX], *text;
+	size_t length;
+	bool empty;
+
+	if (snprintf(path, sizeof(path), "%s/self/cpu_resctrl_groups", config->proc ? config->proc : "/proc") >=
+		    (int)sizeof(path) ||
+	    rdt_resctrl_read_text(AT_FDCWD, path, &text, &length))
+		return false;
+	/* Mounted, a thread is always in a group: at least in the default one, "/". */
+	empty = !strcmp(text, "res:\nmon:\n");
+	free(text);
+	return empty;
+}
+
 static bool in_proc(const struct rdt_resctrl *r, pid_t tid)
 {
 	char path[PATH_MAX];

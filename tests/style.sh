@@ -9,8 +9,9 @@ shopt -s lastpipe # verdict() is the end of pipes and sets a variable
 cd "$(dirname "$0")/.." || exit 1
 failed=0
 
-# Longer than 700 lines, and why that is right: "FILE REASON". None is.
+# Longer than 700 lines, and why that is right: "FILE REASON".
 long_files='
+tests/unit/test_step_cgroup.c all its tests stand on one stand-in for the kernel, which is in it
 '
 
 # Files without a line of their own for the licence: prose, licence texts, and data that programs read.

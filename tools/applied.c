@@ -6,9 +6,12 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <isolat/own_file.h>
+#include <isolat/read_all.h>
+
+#include "interrupt.h"
 #include "report.h"
 #include "step_affinity.h"
 #include "step_cgroup.h"
@@ -18,12 +21,30 @@
  * Which engine the journals were written with: known before a journal is read, for taking back what a killed isolat has
  * left in one needs the engine.
  */
-#define ENGINE_FILE TRANSACTION_FOLDER "/engine"
+#define ENGINE_FILE "engine"
+#define ENGINE_PATH TRANSACTION_FOLDER "/" ENGINE_FILE
 #define ENGINE_NAME RDT_ENGINE_NAME
 
 static const struct step_kind *const kinds[] = {
 	&step_group,  &step_monitor,	 &step_schemata, &step_cpus,	    &step_task,
 	&step_cgroup, &step_cgroup_file, &step_affinity, &step_cgroup_task, NULL,
+};
+
+static int read_vanished(void *host, const char *object, char **value, struct isolat_error *err)
+{
+	*value = NULL;
+	return 0;
+}
+
+/* Where resctrl is not mounted any more: its objects have gone with it, and what is of cgroups is as ever. */
+static const struct step_kind vanished_group = { .name = "group", .read = read_vanished };
+static const struct step_kind vanished_monitor = { .name = "monitor", .read = read_vanished };
+static const struct step_kind vanished_schemata = { .name = "schemata", .read = read_vanished };
+static const struct step_kind vanished_cpus = { .name = "cpus", .read = read_vanished };
+static const struct step_kind vanished_task = { .name = "task", .read = read_vanished };
+static const struct step_kind *const kinds_without_resctrl[] = {
+	&vanished_group, &vanished_monitor, &vanished_schemata, &vanished_cpus,	   &vanished_task,
+	&step_cgroup,	 &step_cgroup_file, &step_affinity,	&step_cgroup_task, NULL,
 };
 
 /* Lines become words; what was there before is whole, for somebody may have to put it there by hand. */
@@ -101,58 +122,59 @@ static bool is_engine(const char *name)
 	return false;
 }
 
-/* "" where there is no such file. */
-static int read_engine_file(char name[ENGINE_NAME], struct isolat_error *err)
+static int bad_engine_file(const char *why, struct isolat_error *err)
 {
-	int fd = open(ENGINE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return isolat_fail(err, ISOLAT_FAILED, "read", ENGINE_PATH, "%s", why);
+}
+
+/* "" where there is no such file. */
+static int read_engine_file(const struct applied *a, char name[ENGINE_NAME], struct isolat_error *err)
+{
+	int fd = isolat_own_open(a->folder.fd, ENGINE_FILE, O_RDONLY);
+	const char *doubt;
 	ssize_t n;
 
 	name[0] = '\0';
 	if (fd < 0)
-		return errno == ENOENT ? 0
-				       : isolat_fail(err, ISOLAT_FAILED, "read", ENGINE_FILE, "%s", strerror(errno));
-	n = read(fd, name, ENGINE_NAME - 1);
+		return errno == ENOENT ? 0 : bad_engine_file(strerror(errno), err);
+	doubt = isolat_own_doubt(fd);
+	n = doubt ? 0 : isolat_read_all(fd, name, ENGINE_NAME - 1);
 	close(fd);
+	if (doubt)
+		return bad_engine_file(doubt, err);
 	name[n > 0 ? n : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
 	if (is_engine(name))
 		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "read", ENGINE_FILE, "it does not name an engine");
+	bad_engine_file("it does not name an engine", err);
 	return isolat_hint(err, "write into it what was used: resctrl, pqos-os or pqos-msr");
 }
 
 /* The engine of what stands applied: "" where nothing does. */
-static int read_engine_name(char name[ENGINE_NAME], struct isolat_error *err)
+static int read_engine_name(const struct applied *a, char name[ENGINE_NAME], struct isolat_error *err)
 {
 	name[0] = '\0';
-	if (!journals_are_there())
+	if (a->folder.fd < 0 || !journals_are_there())
 		return 0;
-	if (read_engine_file(name, err))
+	if (read_engine_file(a, name, err))
 		return -1;
 	if (!*name)
 		snprintf(name, ENGINE_NAME, "resctrl");
 	return 0;
 }
 
-/* Never without a name, also when killed: a new file takes the old one's place. */
-static int write_engine_name(const char *name, struct isolat_error *err)
+static int write_engine_name(const struct applied *a, const char *name, struct isolat_error *err)
 {
-	static const char *const fresh = ENGINE_FILE ".new";
 	char line[ENGINE_NAME + 1], now[ENGINE_NAME];
-	int fd, length = snprintf(line, sizeof(line), "%s\n", name), rc;
+	int fd, length = snprintf(line, sizeof(line), "%s\n", name);
 
-	if (!read_engine_file(now, err) && !strcmp(now, name))
+	if (!read_engine_file(a, now, err) && !strcmp(now, name))
 		return 0;
-	mkdir(TRANSACTION_FOLDER, 0755);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_TRUNC, 0644);
+	fd = isolat_own_replace(a->folder.fd, ENGINE_FILE, line, (size_t)length, 0644);
 	if (fd < 0)
-		return isolat_fail(err, ISOLAT_FAILED, "write", fresh, "%s", strerror(errno));
-	errno = ENOSPC;
-	rc = write(fd, line, length) != length || fsync(fd) || rename(fresh, ENGINE_FILE);
-	if (rc)
-		isolat_fail(err, ISOLAT_FAILED, "write", fresh, "%s", strerror(errno));
+		return isolat_fail(err, ISOLAT_FAILED, "write", ENGINE_PATH, "%s", strerror(-fd));
 	close(fd);
-	return rc ? -1 : 0;
+	return 0;
 }
 
 /* "pqos" stands for one of two, whichever was used. */
@@ -162,18 +184,18 @@ static bool means(const char *asked, const char *engine)
 }
 
 /* Which engine is to be used: "" for none. */
-static int choose_engine(const struct applied_options *options, enum applied_use use, char name[ENGINE_NAME],
+static int choose_engine(const struct applied_options *options, const struct applied *a, char name[ENGINE_NAME],
 			 struct isolat_error *err)
 {
 	if (options->engine && !is_engine(options->engine) && strcmp(options->engine, "pqos"))
 		return isolat_fail(err, ISOLAT_USAGE, "use engine", options->engine,
 				   "there is resctrl, pqos, pqos-os and pqos-msr");
-	if (read_engine_name(name, err))
+	if (read_engine_name(a, name, err))
 		return -1;
 	if (!*name) {
-		if (use == APPLIED_CHANGE)
+		if (a->use == APPLIED_CHANGE)
 			snprintf(name, ENGINE_NAME, "%s", options->engine ? options->engine : "resctrl");
-		else if (use == APPLIED_TAKE_BACK)
+		else if (a->use == APPLIED_TAKE_BACK)
 			rdt_engine_left(&(struct rdt_engine_config){ 0 }, name);
 		return 0;
 	}
@@ -183,44 +205,67 @@ static int choose_engine(const struct applied_options *options, enum applied_use
 	return isolat_hint(err, "isolat undo takes it back; without --engine, %s is used", name);
 }
 
-static int open_engine(const struct applied_options *options, const char *name, bool exclusive, struct applied *a,
+/*
+ * Whether the groups of @engine have gone with resctrl, which is not mounted: its end removes them, and gives the
+ * default group all there is.
+ */
+static bool is_vanished(const struct rdt_engine_config *config, const char *engine)
+{
+	return strcmp(engine, "pqos-msr") != 0 && rdt_resctrl_is_unmounted(config);
+}
+
+static int open_engine(const struct applied_options *options, const char *name, struct applied *a,
 		       struct isolat_error *err)
 {
 	struct rdt_engine_config config = { .lock_ms = options->wait_s * 1000 };
 
-	if (rdt_engine_open(name, &config, &a->engine, err))
-		return -1;
+	if (rdt_engine_open(name, &config, &a->engine, err)) {
+		if (a->use != APPLIED_TAKE_BACK || !is_vanished(&config, name))
+			return -1;
+		a->vanished = true;
+		return strcmp(name, "pqos-os") ? 0 : rdt_engine_forget(&config, err);
+	}
 	a->host.engine = a->engine;
-	return rdt_engine_lock(a->engine, exclusive, err);
+	return rdt_engine_lock(a->engine, a->use != APPLIED_READ, err);
 }
 
-static int open_journal(const struct applied_options *options, bool read_only, struct applied *a,
-			struct isolat_error *err)
+static int open_journal(const struct applied_options *options, struct applied *a, struct isolat_error *err)
 {
 	struct transaction_config config = {
 		.name = options->name ? options->name : APPLIED_NAME,
-		.lock_ms = options->wait_s * 1000,
-		.kinds = kinds,
+		.locked = &a->folder,
+		.kinds = a->vanished ? kinds_without_resctrl : kinds,
 		.host = &a->host,
 		.left = note_left,
+		.interrupted = interrupt_see,
 		.data = a,
 	};
 
-	return transaction_open(&config, read_only, &a->t, &a->recovered, err);
+	return transaction_open(&config, a->use == APPLIED_READ, &a->t, &a->recovered, err);
+}
+
+/* Under isolat's own lock, which comes before an engine's: else two could each choose another engine. */
+static int open_locked(const struct applied_options *options, struct applied *a, struct isolat_error *err)
+{
+	char name[ENGINE_NAME];
+
+	if (choose_engine(options, a, name, err) || (*name && open_engine(options, name, a, err)) ||
+	    (a->use == APPLIED_CHANGE && write_engine_name(a, a->engine->ops->name, err)))
+		return -1;
+	return open_journal(options, a, err);
 }
 
 int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,
 		 struct isolat_error *err)
 {
-	char name[ENGINE_NAME];
-
 	*a = (struct applied){ .use = use, .left = options->left ? json_incref(options->left) : json_array() };
 	if (!a->left)
 		return isolat_fail(err, ISOLAT_FAILED, "read journal", NULL, "out of memory");
-	if (!choose_engine(options, use, name, err) &&
-	    (!*name || !open_engine(options, name, use != APPLIED_READ, a, err)) &&
-	    (use != APPLIED_CHANGE || !write_engine_name(a->engine->ops->name, err)) &&
-	    !open_journal(options, use == APPLIED_READ, a, err))
+	a->locked = !journal_folder_open(&a->folder, TRANSACTION_FOLDER, use != APPLIED_READ,
+					 (unsigned int)options->wait_s * 1000, err);
+	if (!a->locked)
+		journal_folder_close(&a->folder);
+	else if (!open_locked(options, a, err))
 		return 0;
 	applied_close(a);
 	return -1;
@@ -235,10 +280,12 @@ void applied_give_up(struct applied *a)
 void applied_close(struct applied *a)
 {
 	applied_give_up(a);
-	/* The engine's lock is still held: nobody has just begun to rely on it. */
-	if (a->engine && a->use != APPLIED_READ && !journals_are_there())
-		unlink(ENGINE_FILE);
+	/* The lock is still held: nobody has just begun to rely on it. */
+	if (a->locked && a->use != APPLIED_READ && !journals_are_there())
+		unlinkat(a->folder.fd, ENGINE_FILE, 0);
 	rdt_engine_close(a->engine);
+	if (a->locked)
+		journal_folder_close(&a->folder);
 	step_host_forget(&a->host);
 	json_decref(a->left);
 	*a = (struct applied){ 0 };

@@ -35,6 +35,9 @@ enum applied_use {
 
 struct applied {
 	enum applied_use use;
+	struct journal_folder folder;
+	bool locked;		   /* it is open, and its lock held */
+	bool vanished;		   /* resctrl is not mounted any more, and its groups are gone: there is no engine */
 	struct rdt_engine *engine; /* NULL: nothing stands applied, and none was needed */
 	struct step_host host;
 	struct transaction *t;
@@ -43,8 +46,12 @@ struct applied {
 };
 
 /*
- * Opens it. Fails with ISOLAT_USAGE where @options ask for another engine than the one that something stands applied
- * with. The caller closes with applied_close(), which takes back what was not committed.
+ * Opens it: isolat's lock first, then the engine and its lock, then the journal. Fails with ISOLAT_USAGE where @options
+ * ask for another engine than the one that something stands applied with. The caller closes with applied_close(), which
+ * takes back what was not committed.
+ *
+ * To take back what was applied by way of resctrl, where that is mounted nowhere any more, no engine is needed: what
+ * was in it counts as undone.
  */
 int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,
 		 struct isolat_error *err);

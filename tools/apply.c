@@ -10,6 +10,7 @@
 #include "apply_cpus.h"
 #include "apply_report.h"
 #include "apply_steps.h"
+#include "interrupt.h"
 #include "plan.h"
 #include "plan_json.h"
 #include "run_left.h"
@@ -240,26 +241,30 @@ static bool has_news(const struct vm_search *last, const struct vm_search *now, 
 	return !last;
 }
 
-/* Looks for the VMs' threads once more, and brings them home if there are new ones. Returns whether there were, or -1.
+/*
+ * Looks for the VMs' threads once more, and brings them home if there are new ones. Returns whether anything had to be
+ * done, or -1.
  */
 static int pass(struct job *j)
 {
 	struct vm_search *found = applied_vms_find(j->vms, j->n_vms, j->err);
 	size_t written = 0;
-	int news, rc = 0;
+	int rc = 0;
 
 	if (!found)
 		return -1;
-	news = has_news(j->found, found, j->n_vms);
-	if (news)
+	if (has_news(j->found, found, j->n_vms))
 		rc = see_all_run(j, found) || see_members(j, found) || run_steps(j, found, &written);
 	j->written += written;
 	applied_vms_found_free(j->found, j->n_vms);
 	j->found = found;
-	return rc ? -1 : news;
+	return rc ? -1 : written > 0;
 }
 
-/* A thread that was cloned before its parent was moved is where its parent was: look until there is none. */
+/*
+ * A thread that was cloned before its parent was moved is where its parent was: look until all are at home. What they
+ * clone then is, too.
+ */
 static int apply_plan(struct job *j)
 {
 	int rc = 1;
@@ -279,8 +284,11 @@ static int work(struct job *j)
 
 	if (profile_read(j->request->profile, &j->profile, j->err) ||
 	    run_left_take_back(&j->request->applied, &runs, j->err) ||
-	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err) || run_left_see(true, j->err) ||
-	    read_host(j) || see_strays(j) || see_without_isolat(j) ||
+	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err))
+		return -1;
+	/* Until here a signal ends it at once: nothing was changed, or what a killed one had left is left again. */
+	interrupt_hold();
+	if (run_left_see(true, j->err) || read_host(j) || see_strays(j) || see_without_isolat(j) ||
 	    plan_make(&j->profile, &j->host, &j->plan, j->err) || describe(j))
 		return -1;
 	return apply_plan(j);

@@ -8,10 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <isolat/own_file.h>
+
 #include "journal_parse.h"
 
 #define SUFFIX	   ".journal"
-#define NEW_SUFFIX ".new"
 #define NAME_LIMIT 40
 #define SIZE_LIMIT ((off_t)64 << 20)
 #define BOOT_ID	   "/proc/sys/kernel/random/boot_id"
@@ -22,11 +23,6 @@ bool journal_is_name(const char *name)
 	size_t length = strlen(name);
 
 	return length && length <= NAME_LIMIT && strspn(name, letters) == length;
-}
-
-static void new_file(const struct journal *j, char name[sizeof(j->file) + sizeof(NEW_SUFFIX)])
-{
-	snprintf(name, sizeof(j->file) + sizeof(NEW_SUFFIX), "%s" NEW_SUFFIX, j->file);
 }
 
 static int fail(const struct journal *j, const char *what, struct isolat_error *err)
@@ -62,21 +58,17 @@ static int read_boot(char boot[64], struct isolat_error *err)
 /* What it says is done with the caller's rights, so nobody else may have had a hand in it. */
 static int check_file(const struct journal *j, off_t *size, struct isolat_error *err)
 {
-	const char *reason = NULL;
+	const char *reason = isolat_own_doubt(j->fd);
 	struct stat st;
 
-	if (fstat(j->fd, &st))
+	if (!reason && fstat(j->fd, &st))
 		return fail(j, "read the journal", err);
-	if (!S_ISREG(st.st_mode))
-		reason = "it is not a regular file";
-	else if (st.st_uid && st.st_uid != geteuid())
-		reason = "it belongs to another user";
-	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		reason = "others can write it";
-	else if (st.st_size > SIZE_LIMIT)
+	if (!reason && st.st_size > SIZE_LIMIT)
 		reason = "it is too large";
+	if (reason)
+		return isolat_fail(err, ISOLAT_FAILED, "read the journal", j->path, "%s", reason);
 	*size = st.st_size;
-	return reason ? isolat_fail(err, ISOLAT_FAILED, "read the journal", j->path, "%s", reason) : 0;
+	return 0;
 }
 
 /* Up to @size bytes; returns how many, or -1. */
@@ -119,10 +111,7 @@ static int load(struct journal *j, struct isolat_error *err)
 
 static int open_file(struct journal *j, bool read_only, struct isolat_error *err)
 {
-	int mode = read_only ? O_RDONLY : O_RDWR | O_APPEND;
-
-	/* Non-blocking: a pipe must not hold us up before it is refused. */
-	j->fd = openat(j->folder, j->file, mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	j->fd = isolat_own_open(j->folder, j->file, read_only ? O_RDONLY : O_RDWR | O_APPEND);
 	return j->fd < 0 && errno != ENOENT ? fail(j, "open the journal", err) : 0;
 }
 
@@ -149,36 +138,20 @@ static int take_away(struct journal *j, struct isolat_error *err)
 /* What a write that was killed before its rename has left. */
 static void take_away_new(const struct journal *j)
 {
-	char name[sizeof(j->file) + sizeof(NEW_SUFFIX)];
+	char name[sizeof(j->file) + sizeof(ISOLAT_NEW_SUFFIX)];
 
-	new_file(j, name);
+	snprintf(name, sizeof(name), "%s" ISOLAT_NEW_SUFFIX, j->file);
 	unlinkat(j->folder, name, 0);
 }
 
-static int no_room(const struct journal *j, size_t needed, struct isolat_error *err)
+static int write_failed(const struct journal *j, int why, size_t needed, struct isolat_error *err)
 {
-	int why = errno;
-
+	errno = why;
+	if (why != ENOSPC && why != EDQUOT)
+		return fail(j, "write the journal", err);
 	isolat_fail(err, ISOLAT_FAILED, "write the journal", j->path, "%s: %zu bytes were needed", strerror(why),
 		    needed);
-	return why == ENOSPC || why == EDQUOT ? isolat_hint(err, "make room on that file system") : -1;
-}
-
-/* One write, unless the system takes less than all: then what follows says why. */
-static int write_text(const struct journal *j, int fd, const char *text, size_t size, struct isolat_error *err)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t got = write(fd, text + done, size - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return no_room(j, size, err);
-		done += (size_t)got;
-	}
-	return 0;
+	return isolat_hint(err, "make room on that file system");
 }
 
 /* Takes the reference. */
@@ -192,14 +165,16 @@ static int append(struct journal *j, json_t *line, struct isolat_error *err)
 	if (!text)
 		return no_memory(j, "write the journal", err);
 	text[size++] = '\n';
-	rc = write_text(j, j->fd, text, size, err);
+	rc = isolat_write_all(j->fd, text, size);
 	free(text);
+	if (rc)
+		write_failed(j, -rc, size, err);
 	/* Else the next line would continue a torn one. */
 	if (rc && ftruncate(j->fd, j->end))
 		j->torn = true;
 	if (!rc)
 		j->end += (off_t)size;
-	return rc;
+	return rc ? -1 : 0;
 }
 
 static int print_line(FILE *out, const json_t *line)
@@ -240,33 +215,6 @@ static char *print(const char *boot, json_t *record, json_t *about, size_t *size
 	return NULL;
 }
 
-/* The new file, whole and on disk, in the old one's place; returns it open. */
-static int put_text(struct journal *j, const char *text, size_t size, struct isolat_error *err)
-{
-	char name[sizeof(j->file) + sizeof(NEW_SUFFIX)];
-	int fd;
-
-	new_file(j, name);
-	take_away_new(j);
-	fd = openat(j->folder, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail(j, "write the journal", err);
-	if (write_text(j, fd, text, size, err))
-		goto failed;
-	if (fsync(fd) || renameat(j->folder, name, j->folder, j->file)) {
-		fail(j, "write the journal", err);
-		goto failed;
-	}
-	/* It stands: a machine that goes down before the folder is on disk has another boot, and nothing to take back.
-	 */
-	fsync(j->folder);
-	return fd;
-failed:
-	close(fd);
-	take_away_new(j);
-	return -1;
-}
-
 static int write_new(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
 {
 	size_t size = 0;
@@ -278,10 +226,10 @@ static int write_new(struct journal *j, json_t *record, json_t *about, struct is
 	text = print(boot, record, about, &size);
 	if (!text)
 		return no_memory(j, "write the journal", err);
-	fd = put_text(j, text, size, err);
+	fd = isolat_own_replace(j->folder, j->file, text, size, 0600);
 	free(text);
 	if (fd < 0)
-		return -1;
+		return write_failed(j, -fd, size, err);
 	close_file(j);
 	j->fd = fd;
 	j->record_end = j->end = (off_t)size;

@@ -6,6 +6,7 @@
 
 #include "plan_view.h"
 #include "report_table.h"
+#include "transaction.h"
 
 #define INDENT	    2
 #define PLAIN_WIDTH 120 /* in a pipe */
@@ -172,10 +173,12 @@ void status_draw(const json_t *status, FILE *out, size_t width)
 	const json_t *groups = json_object_get(status, "groups"), *vms = json_object_get(status, "vms");
 	bool by_cpu = text(status, "associates") && !strcmp(text(status, "associates"), "cpus");
 
-	if (!json_is_true(json_object_get(status, "applied"))) {
+	if (json_is_true(json_object_get(status, "half_made")))
+		fputs(TRANSACTION_HALF_MADE "\n", out);
+	else if (!json_is_true(json_object_get(status, "applied")))
 		fputs("nothing is applied\n", out);
+	if (!json_is_true(json_object_get(status, "applied")))
 		return;
-	}
 	if (!width)
 		width = PLAIN_WIDTH;
 	fprintf(out, "%s, by %s\n\n", text(status, "profile"), text(status, "engine"));

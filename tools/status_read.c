@@ -279,9 +279,10 @@ int status_read(struct applied *a, const json_t *last, json_t **now, struct isol
 	const json_t *about = transaction_about(a->t);
 	json_t *groups = json_array(), *vms = json_array();
 
-	*now = json_pack("{s:i, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o}", "version", 1, "applied", about != NULL, "time",
-			 now_seconds(), "profile", json_object_get(about, "profile"), "engine",
-			 json_object_get(about, "engine"), "associates", associates(a), "groups", groups, "vms", vms);
+	*now = json_pack("{s:i, s:b, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o}", "version", 1, "applied", about != NULL,
+			 "half_made", (int)transaction_is_half_made(a->t), "time", now_seconds(), "profile",
+			 json_object_get(about, "profile"), "engine", json_object_get(about, "engine"), "associates",
+			 associates(a), "groups", groups, "vms", vms);
 	if (!*now)
 		return isolat_fail(err, ISOLAT_FAILED, "read status", NULL, "out of memory");
 	if (!about)

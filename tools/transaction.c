@@ -71,6 +71,11 @@ int transaction_may_write(struct transaction *t, const char *what, struct isolat
 	return t->next ? 0 : transaction_roll_back(t, err);
 }
 
+int transaction_interrupted(const struct transaction *t, struct isolat_error *err)
+{
+	return t->config.interrupted ? t->config.interrupted(t->config.data, err) : 0;
+}
+
 /* ---- Opening and closing ---- */
 
 static int check_kinds(const struct transaction *t, const json_t *items, struct isolat_error *err)
@@ -89,9 +94,13 @@ static int check_kinds(const struct transaction *t, const json_t *items, struct 
 static int open_journal(struct transaction *t, struct isolat_error *err)
 {
 	const char *folder = t->config.folder ? t->config.folder : TRANSACTION_FOLDER;
+	const struct journal_folder *locked = t->config.locked;
 
-	if (journal_folder_open(&t->folder, folder, !t->read_only, t->config.lock_ms, err) ||
-	    journal_open(&t->journal, t->folder.fd, folder, t->config.name, t->read_only, err))
+	if (!locked && journal_folder_open(&t->folder, folder, !t->read_only, t->config.lock_ms, err))
+		return -1;
+	if (!locked)
+		locked = &t->folder;
+	if (journal_open(&t->journal, locked->fd, folder, t->config.name, t->read_only, err))
 		return -1;
 	return check_kinds(t, t->journal.record, err) || check_kinds(t, t->journal.tail, err) ? -1 : 0;
 }
@@ -145,6 +154,11 @@ void transaction_close(struct transaction *t)
 
 /* ---- The record ---- */
 
+bool transaction_is_half_made(const struct transaction *t)
+{
+	return json_array_size(t->journal.tail);
+}
+
 const json_t *transaction_about(const struct transaction *t)
 {
 	return t->journal.about;
@@ -179,13 +193,14 @@ int transaction_commit(struct transaction *t, const json_t *about, struct isolat
 	copy = json_deep_copy(about);
 	if (about && !copy)
 		return isolat_fail(err, ISOLAT_FAILED, "commit", t->journal.path, "out of memory");
-	rc = journal_replace(&t->journal, t->next ? t->next : t->journal.record, copy, err);
+	rc = transaction_interrupted(t, err) ||
+	     journal_replace(&t->journal, t->next ? t->next : t->journal.record, copy, err);
 	json_decref(copy);
 	if (rc)
 		(void)transaction_roll_back(t, &ignored);
 	json_decref(t->next);
 	t->next = NULL;
-	return rc;
+	return rc ? -1 : 0;
 }
 
 int transaction_verify(struct transaction *t,

@@ -27,14 +27,20 @@
 
 #include <jansson.h>
 
+#include "journal_folder.h"
 #include "step.h"
 
 #define TRANSACTION_FOLDER "/run/isolat"
+
+/* What to say of a host that transaction_is_half_made(). */
+#define TRANSACTION_HALF_MADE \
+	"half made by an isolat that was killed: isolat undo takes that back, or the next isolat apply"
 
 struct transaction_config {
 	const char *folder;		      /* NULL: TRANSACTION_FOLDER; made, mode 0755, if it is not there */
 	const char *name;		      /* of the journal: letters, digits, '-' */
 	unsigned int lock_ms;		      /* how long to wait for another isolat, at most */
+	const struct journal_folder *locked;  /* the folder, open and locked already; NULL: not. Borrowed */
 	const struct step_kind *const *kinds; /* NULL-terminated: all that a journal may hold */
 	void *host;			      /* for the kinds */
 	/*
@@ -42,6 +48,9 @@ struct transaction_config {
 	 * was before. May be NULL.
 	 */
 	void (*left)(void *data, const char *kind, const char *object, const char *why, const char *before);
+	/* Asked before each step of a run, and before a commit: where it fails they do, and all is taken back. May be
+	 * NULL. */
+	int (*interrupted)(void *data, struct isolat_error *err);
 	void *data;
 };
 
@@ -59,6 +68,9 @@ int transaction_open(const struct transaction_config *config, bool read_only, st
 
 /* Ends the lock. A transaction that was neither committed nor taken back is taken back. Also of NULL. */
 void transaction_close(struct transaction *t);
+
+/* Whether there is a tail that a dead process has left: only a reader finds one, for others it was taken back. */
+bool transaction_is_half_made(const struct transaction *t);
 
 /* What the last transaction_commit() was given; NULL if nothing stands applied. Borrowed. */
 const json_t *transaction_about(const struct transaction *t);

@@ -9,7 +9,7 @@
 
 struct transaction {
 	struct transaction_config config;
-	struct journal_folder folder;
+	struct journal_folder folder; /* not open where the caller has it */
 	struct journal journal;
 	bool read_only;
 	json_t *next; /* what committing makes the record; NULL: nothing was run since */
@@ -41,6 +41,9 @@ json_t *transaction_entry_new(const char *kind, const char *object, const char *
 /* Fails where the caller may only read, or where there is still a tail that could not be taken back when its run
  * failed. */
 int transaction_may_write(struct transaction *t, const char *what, struct isolat_error *err);
+
+/* Fails where the caller says that no more steps are to be begun. */
+int transaction_interrupted(const struct transaction *t, struct isolat_error *err);
 
 /* Reports an item whose inverse no longer applies: with @why, or since it is @now, or since its part @theirs is so. */
 void transaction_report(const struct transaction *t, const json_t *item, const char *why);

@@ -250,7 +250,7 @@ static int retire_all(struct run *r)
 	size_t n = json_array_size(record);
 
 	for (size_t i = n; i-- > 0;) {
-		if (retire_or_note(r, json_array_get(record, i), i))
+		if (transaction_interrupted(r->t, r->err) || retire_or_note(r, json_array_get(record, i), i))
 			return -1;
 	}
 	/* What was to go and is still there is retired like any other. */
@@ -382,7 +382,7 @@ static int run_all(struct run *r, const struct step *steps, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (r->n_late && r->late[0].step->kind != steps[i].kind && read_all_back(r))
 			return -1;
-		if (run_step(r, &steps[i]))
+		if (transaction_interrupted(r->t, r->err) || run_step(r, &steps[i]))
 			return -1;
 	}
 	return read_all_back(r);

@@ -36,17 +36,19 @@ static void show_drift(const json_t *drift)
 
 static int show(const struct applied *a, const struct drift *d, bool json)
 {
-	size_t n = json_array_size(d->found);
-	int code = n ? ISOLAT_DRIFT : ISOLAT_OK;
+	bool half_made = transaction_is_half_made(a->t), ok = !half_made && !json_array_size(d->found);
+	int code = ok ? ISOLAT_OK : ISOLAT_DRIFT;
 
 	if (json) {
-		int printed = report_json(json_pack("{s:i, s:b, s:I, s:O}", "version", 1, "ok", !n, "checked",
-						    (json_int_t)d->checked, "drift", d->found));
+		int printed = report_json(json_pack("{s:i, s:b, s:b, s:I, s:O}", "version", 1, "ok", ok, "half_made",
+						    half_made, "checked", (json_int_t)d->checked, "drift", d->found));
 
 		return printed ? printed : code;
 	}
 	show_drift(d->found);
-	if (!n)
+	if (half_made)
+		puts(TRANSACTION_HALF_MADE);
+	if (ok)
 		printf("as applied: %zu objects checked\n", d->checked);
 	return code;
 }
@@ -55,6 +57,17 @@ static int nothing_applied(struct isolat_error *err)
 {
 	isolat_fail(err, ISOLAT_FAILED, "verify", NULL, "nothing is applied on this host");
 	return isolat_hint(err, "isolat apply does");
+}
+
+/* Of what was half made before anything stood there is no record to look by. */
+static int look(struct applied *a, struct drift *drift, struct isolat_error *err)
+{
+	if (applied_stands(a))
+		return drift_look(a, drift, err);
+	if (!transaction_is_half_made(a->t))
+		return nothing_applied(err);
+	drift->found = json_array();
+	return drift->found ? 0 : isolat_fail(err, ISOLAT_FAILED, "verify", NULL, "out of memory");
 }
 
 static int verify(const struct applied_request *r)
@@ -66,7 +79,7 @@ static int verify(const struct applied_request *r)
 
 	if (applied_open(&r->applied, APPLIED_READ, &a, &err))
 		return report_error(&err, r->json);
-	if (!applied_stands(&a) ? nothing_applied(&err) : drift_look(&a, &drift, &err))
+	if (look(&a, &drift, &err))
 		code = report_error(&err, r->json);
 	else
 		code = show(&a, &drift, r->json);

@@ -3,20 +3,24 @@
 #include "sim_control.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PREFIX	  "user.sim."
+#define CHASE_MS  2000
 #define LOG_BYTES 60000 /* an attribute holds 64 KiB */
 
 int sim_control_begin(struct sim_control *c, pid_t caller)
 {
 	c->operations++;
 	if (c->kill_at == c->operations && !c->kill_after) {
-		kill(caller, SIGKILL);
-		return -EINTR;
+		kill(caller, c->kill_signal);
+		if (c->kill_signal == SIGKILL)
+			return -EINTR;
 	}
 	if (c->fault_at == c->operations)
 		return -c->fault_errno;
@@ -56,6 +60,37 @@ static void append(struct sim_control *c, char *line, size_t n)
 	c->log_bytes += n;
 }
 
+static unsigned int count_threads(pid_t pid)
+{
+	struct dirent *entry;
+	unsigned int n = 0;
+	char path[32];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		n += isdigit((unsigned char)*entry->d_name) != 0;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Has a crowd start a thread, and sees that it does. */
+static void chase(struct sim_control *c)
+{
+	unsigned int before;
+
+	if (!c->chases)
+		return;
+	c->chases--;
+	before = count_threads(c->chased);
+	if (kill(c->chased, SIGUSR1))
+		return;
+	for (unsigned int ms = 0; ms < CHASE_MS && count_threads(c->chased) == before; ms++)
+		usleep(1000);
+}
+
 int sim_control_end(struct sim_control *c, pid_t caller, const char *verb, const char *path, const char *text, size_t n,
 		    int result)
 {
@@ -64,7 +99,8 @@ int sim_control_end(struct sim_control *c, pid_t caller, const char *verb, const
 	FILE *out = open_memstream(&line, &bytes);
 
 	if (c->kill_at == c->operations && c->kill_after)
-		kill(caller, SIGKILL);
+		kill(caller, c->kill_signal);
+	chase(c);
 	if (!out)
 		return result;
 	fprintf(out, "%llu %s ", (unsigned long long)c->operations, verb);
@@ -124,9 +160,18 @@ static int set_fault(struct sim_control *c, const char *value)
 	return 0;
 }
 
+static int signal_named(const char *name)
+{
+	for (int i = 1; i < 32; i++)
+		if (!strcmp(sigabbrev_np(i), name))
+			return i;
+	return 0;
+}
+
+/* "N before", "N after", and perhaps a signal's name: of KILL, if none is said. */
 static int set_kill(struct sim_control *c, const char *value)
 {
-	char word[32];
+	char word[32], name[32] = "KILL";
 	uint64_t n;
 	int rc = parse_nth(value, &n, word);
 
@@ -134,8 +179,25 @@ static int set_kill(struct sim_control *c, const char *value)
 		return rc;
 	if (n && strcmp(word, "before") && strcmp(word, "after"))
 		return -EINVAL;
+	sscanf(value, "%*s %*s %31s", name);
+	c->kill_signal = signal_named(name);
+	if (!c->kill_signal)
+		return -EINVAL;
 	c->kill_at = n ? c->operations + n : 0;
 	c->kill_after = !strcmp(word, "after");
+	return 0;
+}
+
+/* "PID TIMES" */
+static int set_chase(struct sim_control *c, const char *value)
+{
+	unsigned long long times;
+	int pid;
+
+	if (sscanf(value, "%d %llu", &pid, &times) != 2 || pid <= 1)
+		return -EINVAL;
+	c->chased = pid;
+	c->chases = times;
 	return 0;
 }
 
@@ -218,6 +280,8 @@ int sim_control_set(struct sim_control *c, struct sim *sim, const char *path, co
 		return set_fault(c, value);
 	if (!strcmp(name, "kill"))
 		return set_kill(c, value);
+	if (!strcmp(name, "chase"))
+		return set_chase(c, value);
 	if (!strcmp(name, "log")) {
 		c->log_bytes = 0;
 		return *value ? -EINVAL : 0;

@@ -13,7 +13,10 @@ struct sim_control {
 	uint64_t operations;
 	uint64_t fault_at, kill_at; /* the operation's number; 0: none */
 	int fault_errno;
+	int kill_signal;
 	bool kill_after;
+	pid_t chased; /* a crowd that starts a thread at each operation, so many times yet */
+	uint64_t chases;
 	char *log;
 	size_t log_bytes;
 };

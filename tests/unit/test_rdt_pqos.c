@@ -279,6 +279,32 @@ static void test_two_engines(void **state)
 	assert_string_equal(folders(), "info");
 }
 
+static void test_record_of_others(void **state)
+{
+	static const char good[] = "{\"version\":1,\"engine\":\"pqos-os\",\"classes\":4,\"groups\":{}}";
+	const char *path = strdupa(path_to("run/pqos-groups")), *target = strdupa(path_to("run/target"));
+
+	make_folder("run");
+	put("run/pqos-groups", good);
+	assert_int_equal(chmod(path, 0620), 0);
+	open_fails("pqos-os", ISOLAT_FAILED, path, "others can write it");
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(rename(path, target), 0);
+	assert_int_equal(symlink(target, path), 0);
+	open_fails("pqos-os", ISOLAT_FAILED, path, "symbolic link");
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	open_fails("pqos-os", ISOLAT_FAILED, path, "not a regular file");
+	unlink(path);
+	if (!geteuid()) {
+		put("run/pqos-groups", good);
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		open_fails("pqos-os", ISOLAT_FAILED, path, "another user");
+		unlink(path);
+	}
+	assert_null(get("asked"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +326,7 @@ int main(void)
 		TEST(test_lock),
 		TEST(test_lock_while_opening),
 		TEST(test_two_engines),
+		TEST(test_record_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,21 @@ static void test_find_task_in_proc(void **state)
 	assert_false(rdt_engine_is_gone(engine));
 }
 
+static void test_unmounted(void **state)
+{
+	struct rdt_engine_config config = { .proc = strdupa(in_temp("proc")) };
+
+	assert_false(rdt_resctrl_is_unmounted(&config));
+	make_folder("proc");
+	make_folder("proc/self");
+	put("proc/self/cpu_resctrl_groups", "res:/\nmon:\n");
+	assert_false(rdt_resctrl_is_unmounted(&config));
+	put("proc/self/cpu_resctrl_groups", "res:" OWN "\nmon:\n");
+	assert_false(rdt_resctrl_is_unmounted(&config));
+	put("proc/self/cpu_resctrl_groups", "res:\nmon:\n");
+	assert_true(rdt_resctrl_is_unmounted(&config));
+}
+
 /* ---- Monitors ---- */
 
 static void put_monitor(const char *domain, const char *event, const char *text)
@@ -234,7 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_cpus),      TEST(test_read_tasks),	     TEST(test_read_many_tasks),
 		TEST(test_move_task), TEST(test_find_task_in_files), TEST(test_find_task_in_proc),
-		TEST(test_monitors),  TEST(test_monitors_with_snc),
+		TEST(test_unmounted), TEST(test_monitors),	     TEST(test_monitors_with_snc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

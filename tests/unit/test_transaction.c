@@ -517,6 +517,67 @@ static void name_has_to_be_a_name(void **state)
 	}
 }
 
+/* ---- Interrupted ---- */
+
+static unsigned int asked_before_it_ends;
+
+static int interrupted(void *data, struct isolat_error *why)
+{
+	assert_ptr_equal(data, &original);
+	return asked_before_it_ends-- ? 0 : isolat_fail(why, ISOLAT_FAILED, "go on", NULL, "asked to end");
+}
+
+/* It is asked for each entry of the record, each step, and the commit. */
+static void interrupted_at_any_step_all_is_taken_back(void **state)
+{
+	struct transaction_config c = config();
+	struct store stood;
+
+	apply("p0=x mb0=65 p3=old");
+	stood = *store;
+	c.interrupted = interrupted;
+	for (unsigned int n = 0;; n++) {
+		struct transaction *t;
+		int rc;
+
+		asked_before_it_ends = n;
+		assert_int_equal(transaction_open(&c, false, &t, NULL, &err), 0);
+		rc = run(t, "a=present p0=y 1@1=a", NULL) || transaction_commit(t, NULL, &err);
+		transaction_close(t);
+		if (!rc) {
+			assert_int_equal(n, 3 + 3 + 1);
+			break;
+		}
+		assert_string_equal(err.reason, "asked to end");
+		assert_memory_equal(store, &stood, sizeof(stood));
+		assert_string_equal(record(), "p0:as ever>x=x mb0:100>65=70 p3:as ever>old=old");
+	}
+	undo();
+	assert_original();
+}
+
+/* ---- A lock that the caller has ---- */
+
+static void callers_lock_stays(void **state)
+{
+	struct transaction_config c = config(), other = config();
+	struct journal_folder locked;
+	struct transaction *t;
+
+	assert_int_equal(journal_folder_open(&locked, folder, true, 0, &err), 0);
+	c.locked = &locked;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(transaction_open(&c, false, &t, NULL, &err), 0);
+		assert_int_equal(run(t, i ? "p0=y" : "p0=x", NULL), 0);
+		assert_int_equal(transaction_commit(t, NULL, &err), 0);
+		transaction_close(t);
+		assert_int_equal(transaction_open(&other, true, &t, NULL, &err), -1);
+		assert_non_null(strstr(err.reason, "another isolat holds it"));
+	}
+	journal_folder_close(&locked);
+	assert_string_equal(record(), "p0:as ever>y=y");
+}
+
 static int make(void **state)
 {
 	store_make();
@@ -569,6 +630,8 @@ int main(void)
 		cmocka_unit_test_setup(about_stands_without_steps, begin),
 		cmocka_unit_test_setup(reader_changes_nothing, begin),
 		cmocka_unit_test_setup(name_has_to_be_a_name, begin),
+		cmocka_unit_test_setup(interrupted_at_any_step_all_is_taken_back, begin),
+		cmocka_unit_test_setup(callers_lock_stays, begin),
 	};
 
 	return cmocka_run_group_tests(tests, make, clean);

@@ -231,6 +231,52 @@ static void is_killed_while_it_recovers(void **state)
 	assert_true(n > 200);
 }
 
+static bool reader_sees_half_made(void)
+{
+	const struct transaction_config config = {
+		.folder = folder,
+		.name = "apply",
+		.kinds = store_kinds,
+		.host = store,
+	};
+	struct transaction *t;
+	bool half_made;
+
+	assert_int_equal(transaction_open(&config, true, &t, NULL, &err), 0);
+	half_made = transaction_is_half_made(t);
+	transaction_close(t);
+	return half_made;
+}
+
+/* A host that is neither as before nor as it was to be; and no more when that was taken back. */
+static void is_seen_by_a_reader(void **state)
+{
+	struct store original, before, after;
+	unsigned int n_seen = 0;
+	bool killed = true;
+
+	prepare(&(struct sweep){ 0 }, &original);
+	prepare(&sweeps[1], &before);
+	assert_int_equal(apply((void *)second), 0);
+	after = *store;
+	for (unsigned int k = 1; killed; k++) {
+		bool seen;
+
+		prepare(&sweeps[1], &before);
+		assert_false(reader_sees_half_made());
+		killed = store_killed(k, apply, (void *)second);
+		seen = reader_sees_half_made();
+		n_seen += seen;
+		assert_true(seen || !memcmp(store, &before, sizeof(before)) || !memcmp(store, &after, sizeof(after)));
+		assert_false(seen && !killed);
+		recover();
+		assert_false(reader_sees_half_made());
+	}
+	assert_true(n_seen > 20);
+	assert_int_equal(undo(NULL), 0);
+	assert_store(&original);
+}
+
 static int make(void **state)
 {
 	store_make();
@@ -253,10 +299,9 @@ static int clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(is_killed_in_an_apply),
-		cmocka_unit_test(is_killed_in_a_second_apply),
-		cmocka_unit_test(is_killed_in_an_undo),
-		cmocka_unit_test(is_killed_while_it_recovers),
+		cmocka_unit_test(is_killed_in_an_apply), cmocka_unit_test(is_killed_in_a_second_apply),
+		cmocka_unit_test(is_killed_in_an_undo),	 cmocka_unit_test(is_killed_while_it_recovers),
+		cmocka_unit_test(is_seen_by_a_reader),
 	};
 
 	return cmocka_run_group_tests(tests, make, clean);

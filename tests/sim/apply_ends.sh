@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# For test_apply.sh, which knows the functions and variables that are used here: how apply and undo can end otherwise
+# than well (killed, asked to end, two at once, resctrl gone, a write of undo's failing), and what is seen and done then.
+# shellcheck shell=bash disable=SC2154
+
+half_made() # PATTERN...: verify and status say that what was applied is half made
+{
+	run verify
+	says 4 'half made .* isolat undo'
+	run verify --json
+	says 4 .
+	jq -e '.half_made and (.ok | not)' "$scratch/out" >/dev/null || cat "$scratch/out"
+	run status
+	says 0 'half made'
+	run status --json
+	jq -e ".half_made and .applied == $1" "$scratch/out" >/dev/null || head -c 300 "$scratch/out"
+}
+
+killed_and_seen()
+{
+	local why
+	"$sim/sim-ctl" kill '3 after'
+	apply
+	verdict 'a first apply that was killed is seen' "$(half_made false)"
+	run undo
+	run verify
+	verdict 'and no more after undo' "$(says 1 'nothing is applied')$(as_before)"
+	apply
+	"$sim/sim-ctl" kill '1 after'
+	run apply --profile "$scratch/profile.other" --no-cpusets
+	verdict 'a second apply that was killed is seen' "$(half_made true)"
+	apply
+	why=$(says 0 'taken back first')
+	run verify --json
+	verdict 'and no more after the next apply' "$why$(says 0 '"half_made": false')"
+	run undo
+}
+
+interrupted()
+{
+	local i signal why='' signals=(INT TERM HUP)
+	for i in 1 $((writes / 4)) $((writes / 2)) "$writes"; do
+		signal=${signals[i % 3]}
+		"$sim/sim-ctl" kill "$i after $signal"
+		apply
+		why+=$(says 1 "interrupted by SIG$signal")$(as_before)
+		[ "$(wc -l <"$scratch/err")" = 1 ] || why+=$(cat "$scratch/err")
+	done
+	verdict 'apply, asked to end, takes back what it did' "$why"
+	"$sim/sim-ctl" kill '3 after HUP'
+	code=0 # not by timeout(1), which has a handler
+	nohup "$isolat" apply --profile "$scratch/profile" --no-cpusets >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+	verdict 'but not by what is ignored' "$(says 0 '^applied .* writes')"
+	"$sim/sim-ctl" kill '3 after TERM'
+	run undo
+	why=$([ "$code" = 143 ] || echo "exit code $code")
+	run undo
+	verdict 'undo, asked to end, goes on with the next' "$why$(says 0 '^undone')$(as_before)"
+}
+
+two_at_once()
+{
+	local holder first delay why=''
+	flock -x /run/isolat/lock sh -c 'echo >"$1"; sleep 1' - "$scratch/held" &
+	holder=$!
+	until [ -e "$scratch/held" ]; do sleep 0.02; done
+	apply &
+	first=$!
+	sleep 0.4
+	flock -n -x $resctrl true || why+="it holds resctrl's lock while it waits for isolat's; "
+	[ ! -e /run/isolat/engine ] || why+='it has chosen the engine before it has the lock; '
+	wait $first $holder
+	run verify
+	verdict "isolat's lock comes first" "$why$(says 0 'as applied')"
+	run undo
+	grep -q GenuineIntel /proc/cpuinfo || return
+	why=
+	for delay in 0.01 0.2; do
+		"$isolat" apply --profile "$scratch/profile" --no-cpusets --engine pqos >>"$scratch/runs" 2>&1 &
+		first=$!
+		sleep $delay
+		apply
+		[ "$code" = 0 ] || why+="apply: $(cat "$scratch/err"); "
+		wait $first || [ $? = 2 ] || why+="apply --engine pqos: $(tail -n 1 "$scratch/runs"); "
+		run verify
+		why+=$(says 0 'as applied')
+		run undo
+		why+=$(says 0 '^undone')$(as_before)
+	done
+	verdict 'two engines at the same time' "$why"
+}
+
+unmounted() # ENGINE
+{
+	local why
+	apply --engine "$1"
+	umount $resctrl
+	run undo
+	why=$(says 0 '^undone')
+	run undo
+	why+=$(says 0 'nothing to undo')
+	mount -t resctrl resctrl $resctrl
+	verdict "undo after resctrl was unmounted ($1)" "$why$(as_before)"
+}
+
+unmounted_half_made()
+{
+	local why
+	"$sim/sim-ctl" kill "$((writes / 2)) after"
+	apply
+	umount $resctrl
+	apply
+	why=$(says 3 'mount -t resctrl')
+	run undo
+	why+=$(says 0 'was taken back')
+	mount -t resctrl resctrl $resctrl
+	verdict 'and of what was half made' "$why$(as_before)"
+}
+
+doubtful()
+{
+	local why
+	apply
+	chmod 0666 /run/isolat/engine
+	run verify
+	why=$(says 1 'others can write it')
+	chmod 0644 /run/isolat/engine
+	chown 65534 /run/isolat/engine
+	run undo
+	why+=$(says 1 'belongs to another user')
+	chown 0 /run/isolat/engine
+	run undo
+	verdict "an engine's name that others can have written" "$why$(says 0 '^undone')$(as_before)"
+}
+
+undo_fails() # every write of undo, once
+{
+	local i why='' errnos=(EINVAL ENOMEM EBUSY EIO)
+	for ((i = 1; i <= back && ${#why} == 0; i++)); do
+		apply
+		"$sim/sim-ctl" fault "$i ${errnos[i % 4]}"
+		run undo
+		why+=$(says 1 'stay on record')
+		run undo
+		why+=$(says 0 '^undone')$(as_before)
+		[ -z "$why" ] || why="write $i, ${errnos[i % 4]}: $why"
+	done
+	verdict "each of undo's $back writes failed, and the next undo mends it" "$why"
+}
+
+apply_fails() # ERRNO CODES OPERATION N: each Nth of apply's operations that look so, once
+{
+	local i why='' first
+	first=$(ops)
+	apply
+	"$sim/sim-ctl" log >"$scratch/log"
+	run undo
+	for i in $(awk -v first="$first" -v what="$3" '$1 > first && $2 " " $3 ~ what { print $1 - first }' "$scratch/log" | awk "NR % $4 == 0"); do
+		"$sim/sim-ctl" fault "$i $1"
+		apply
+		case " $2 " in *" $code "*) ;; *) why+="$1 at $i: exit code $code; " ;; esac
+		[ "$code" != 0 ] || run undo
+		why+=$(as_before)
+	done
+	verdict "apply, each ${4}th $3: $1" "$([ -n "${i:-}" ] || echo none)$why"
+}
+
+killed_and_seen
+interrupted
+two_at_once
+unmounted resctrl
+! grep -q GenuineIntel /proc/cpuinfo || unmounted pqos
+unmounted_half_made
+doubtful
+undo_fails
+apply_fails ESRCH '0 1' '^write .*/tasks$' 4 # it lives all the same: at worst it has no figures of its own
+apply_fails ENOSPC 5 '^mkdir /[^/]*$' 1
