@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # make               the commands
-# make check         every test; T=unit, T=model, T=sim, T=vm or T=NAME for some. Installs what it needs (as root)
+# make check         every test; T=unit, T=model, T=fuzz, T=sim, T=vm or T=NAME for some. Installs what it needs (as root)
 # make demo          smart idle poll at work in a VM. Installs what it needs (as root)
 # make bench-check   every figure that was aimed at: target, value, verdict
 # make modules       the kernel modules for KERNELDIR
 # make install       commands, helpers, man pages; PREFIX and DESTDIR as usual
 # make dkms-install  the guest's modules through DKMS
-# make fuzz          parsers under libFuzzer, a minute each (needs clang)
+# make fuzz          parsers under libFuzzer, a minute each
 # make sim           the resctrl simulator, and what runs a command in it (tests/sim/README.md)
 # make style         formatting, SPDX lines, man pages
 # V=1 shows the commands.
@@ -198,11 +198,17 @@ $(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST
 # This one replays, with what idle-replay replays with.
 $(B)/tests/vm/cases/sip_answers: bench/idle_csv.c bench/idle_policy.c bench/idle_replay.c $(GUEST_SRC)
 
-TEST_ENV = ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/cache) ISOLAT_BUILD=$(abspath $(B))
+# Parsers, and the timer's page, under libFuzzer, AddressSanitizer and UBSan.
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"'
+FUZZ_TARGETS := profile resctrl timer_page
+FUZZERS      := $(FUZZ_TARGETS:%=$(B)/fuzz/%-fuzz)
+
+TEST_ENV = FUZZ_TARGETS="$(FUZZ_TARGETS)" ISOLAT_KERNELS=$(abspath $(B)/kernels) ISOLAT_CACHE=$(abspath $(B)/cache) ISOLAT_BUILD=$(abspath $(B))
 
 check: deps
 	$(Q)$(MAKE) check-built
-check-built: all $(UNIT_TESTS) $(B)/tests/unit/timer_peer $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT)
+check-built: all $(UNIT_TESTS) $(B)/tests/unit/timer_peer $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT) $(FUZZERS)
 	$(Q)$(TEST_ENV) tests/run.sh $(T)
 
 demo: deps
@@ -216,18 +222,9 @@ bench-check: deps
 	$(Q)$(MAKE) all sim $(B)/idle-predictor-bench $(B)/plan-bench $(MODULES_BUILT) $(B)/tests/vm/run $(VM_CASES)
 	$(Q)$(TEST_ENV) bench/bench-check.sh
 
-# Parsers under libFuzzer, AddressSanitizer and UBSan, each for so long. What they find new stays in build; the seeds
-# are kept.
-FUZZ_SECONDS ?= 60
-FUZZ_FLAGS   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -g -O1 -std=gnu11 -D_GNU_SOURCE -DISOLAT_LIBEXECDIR='"$(LIBEXECDIR)"'
-FUZZ_TARGETS := profile resctrl timer_page
-
 fuzz: deps
-	$(Q)command -v clang >/dev/null || { echo 'isolat: make fuzz needs clang: apt-get install clang' >&2; exit 3; }
-	$(Q)$(MAKE) $(FUZZ_TARGETS:%=$(B)/fuzz/%-fuzz)
-	$(Q)for t in $(FUZZ_TARGETS); do mkdir -p $(B)/fuzz/$$t && \
-		$(B)/fuzz/$$t-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
-		-artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/$$t.dict $(B)/fuzz/$$t tests/fuzz/corpus/$$t || exit; done
+	$(Q)$(MAKE) $(FUZZERS)
+	$(Q)tests/fuzz/run.sh $(B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 $(B)/fuzz/profile-fuzz: $(wildcard tools/profile*.c)
 $(B)/fuzz/resctrl-fuzz: $(RDT_SRC)

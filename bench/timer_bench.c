@@ -2,12 +2,12 @@
 #include "timer_bench.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <isolat/find_helper.h>
 
+#include "bench_cpus.h"
 #include "bench_vm.h"
 #include "spawn.h"
 #include "timer_agent.h"
@@ -112,16 +112,9 @@ static int measure_vm(struct timer_run *r, json_t *cells)
 /* The scanner has its CPU for itself, as far as this benchmark goes. */
 static int keep_off_agent(struct timer_run *r)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
-		if (cpu != r->config->agent_cpu)
-			CPU_SET(cpu, &set);
 	for (size_t i = 0; i < r->vm.n_vcpus; i++)
-		if (sched_setaffinity(r->vm.tids[i], sizeof(set), &set))
-			return isolat_fail(r->vm.err, ISOLAT_FAILED, "pin the vCPU away from the agent's CPU",
-					   "the guest", "%s", strerror(errno));
+		if (bench_cpus_keep_off(r->vm.tids[i], r->config->agent_cpu, r->vm.err))
+			return -1;
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct timer_bench_config {
 	const char *poll_module;	  /* path of smart_idle_poll.ko for that kernel */
 	const char *exitless_module;	  /* path of exitless_timer.ko for it */
 	enum microvm_accel accel;	  /* KVM, or AUTO */
-	int agent_cpu;			  /* the scanner's; the vCPU runs elsewhere */
+	int agent_cpu;			  /* the scanner's, see bench_cpus.h; the vCPU is kept off it */
 	const char *const *agent_options; /* more for exitless-timerd, NULL-terminated; may be NULL */
 	unsigned int timers;		  /* sleeps, or cycles, for each cell */
 	unsigned int poll_max_us;	  /* smart_idle_poll's longest poll in its cells */

@@ -30,10 +30,6 @@
 
 #define XT_VERSION "0.1.0"
 
-/* Lateness by powers of two: bin N counts fires that were late by [2^N, 2^(N+1)) ns, bin 0 also less, the last also
- * more. */
-#define XT_LATE_BINS 32
-
 /* Documented in exitless_timer(7), which has the order of the file too.  Written on their own CPU only. */
 #define XT_COUNTERS(X) \
 	X(armed)       \
@@ -41,6 +37,7 @@
 	X(spurious)    \
 	X(early)       \
 	X(cancelled)   \
+	X(replaced)    \
 	X(rings)       \
 	X(noop)        \
 	X(wrong_cpu)
@@ -60,7 +57,7 @@ struct xt_cpu {
 	} n;
 
 	u64 late_max; /* cycles */
-	u64 late[XT_LATE_BINS];
+	u64 late[EXITLESS_LATE_BINS];
 	struct irq_work tell;	/* gets out of interrupts and locks, to the work */
 	call_single_data_t csd; /* an interrupt that came to another CPU */
 	unsigned int cpu, vector;

@@ -78,6 +78,7 @@ static int xt_set_next_event(unsigned long delta, struct clock_event_device *evt
 	now = rdtsc();
 	deadline = now + (u64)delta * XT_TSC_DIVISOR;
 	c->n.armed++;
+	c->n.replaced += c->pending != EXITLESS_DISARMED;
 	c->pending = deadline;
 	WRITE_ONCE(c->slot->armed_tsc, now);
 	WRITE_ONCE(c->slot->seq, ++c->seq);
@@ -116,8 +117,21 @@ static void xt_count_fire(struct xt_cpu *c, u64 now)
 
 	ns = div_u64(min(late, U64_MAX / USEC_PER_SEC) * USEC_PER_SEC, tsc_khz);
 	c->n.fired++;
-	c->late[min(ns ? ilog2(ns) : 0, XT_LATE_BINS - 1)]++;
+	c->late[min(ns ? ilog2(ns) : 0, EXITLESS_LATE_BINS - 1)]++;
 	c->late_max = max(c->late_max, late);
+}
+
+/*
+ * The map is wrong: the clocks have jumped against each other. Void, it fires nothing more until the work has made
+ * another, which it does after this, whatever it is at now: so the map goes first, then the word. Where no CPU watches,
+ * the work may need a timer of this very CPU to get there, and void is only what the work voids.
+ */
+static void xt_disbelieve_map(struct xt_cpu *c)
+{
+	c->n.early++;
+	if (READ_ONCE(xt.watch_cpu) >= 0)
+		WRITE_ONCE(xt.header->map_seq, 0);
+	xt_tell(c, XT_EARLY);
 }
 
 /*
@@ -139,8 +153,7 @@ static void xt_fire(struct xt_cpu *c)
 		}
 		WRITE_ONCE(c->slot->expiry, EXITLESS_DISARMED);
 	} else if (now < READ_ONCE(c->slot->last_expiry)) {
-		c->n.early++;
-		xt_tell(c, XT_EARLY);
+		xt_disbelieve_map(c);
 	}
 	xt_count_fire(c, now);
 	c->pending = EXITLESS_DISARMED;

@@ -59,13 +59,13 @@ static int xt_cpus_show(struct seq_file *m, void *v)
 
 	seq_puts(m, "cpu slot on");
 	XT_COUNTERS(XT_PRINT_NAME)
-	seq_puts(m, " late_max_ns\n");
+	seq_puts(m, " agent_fired late_max_ns\n");
 	for_each_possible_cpu (cpu) {
 		const struct xt_cpu *c = xt_cpu(cpu);
 
 		seq_printf(m, "%u %u %d", cpu, c->vector, READ_ONCE(c->on));
 		XT_COUNTERS(XT_PRINT_COUNTER)
-		seq_printf(m, " %llu\n", xt_ns(READ_ONCE(c->late_max)));
+		seq_printf(m, " %llu %llu\n", READ_ONCE(c->slot->fired), xt_ns(READ_ONCE(c->late_max)));
 	}
 	return 0;
 }
@@ -79,7 +79,7 @@ static int xt_lateness_show(struct seq_file *m, void *v)
 		const struct xt_cpu *c = xt_cpu(cpu);
 
 		seq_printf(m, "%u", cpu);
-		for (bin = 0; bin < XT_LATE_BINS; bin++)
+		for (bin = 0; bin < EXITLESS_LATE_BINS; bin++)
 			seq_printf(m, " %llu", READ_ONCE(c->late[bin]));
 		seq_putc(m, '\n');
 	}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# run.sh [unit|model|sim|vm|NAME]: every test program, counted. Each speaks TAP: "ok N - NAME", "not ok N - NAME", with
+# run.sh [unit|model|fuzz|sim|vm|NAME]: every test program, counted. Each speaks TAP: "ok N - NAME", "not ok N - NAME", with
 # "# SKIP REASON" behind a skipped one. Ends in "N passed, N failed, N skipped", and in failure if anything failed, if
 # a program died, or if nothing ran at all.
 set -u
@@ -61,6 +61,11 @@ unit_tests() {
 	done
 }
 
+# Long enough to see that each fuzzer runs, and its seeds with it; `make fuzz` gives them a minute.
+fuzz_tests() {
+	wanted fuzz test_fuzz && run test_fuzz tests/fuzz/run.sh "$build" 4 $FUZZ_TARGETS
+}
+
 sim_tests() {
 	for test in tests/sim/test_*.sh; do
 		name=$(basename "$test" .sh)
@@ -75,13 +80,14 @@ sim_tests > "$all.shown" 2>&1 &
 sim_pid=$!
 results=$all
 unit_tests
+fuzz_tests
 wait "$sim_pid"
 sim_pid=
 cat "$all.shown"
 cat "$all.sim" >> "$results"
 
 case $what in
-unit|model|sim|test_*) ;;
+unit|model|fuzz|sim|test_*) ;;
 *)	run vm "$build/tests/vm/run" tests/vm/matrix "$what" ;;
 esac
 

@@ -15,9 +15,7 @@
 #define MAX_INJECT   8
 
 enum {
-	OPT_KERNEL = 256,
-	OPT_MODULE,
-	OPT_LAB,
+	OPT_MODULE = BENCH_OPT_OWN,
 	OPT_HOST_POLLING,
 	OPT_READS,
 	OPT_TRACED,
@@ -26,17 +24,14 @@ enum {
 	OPT_HOST_POLL,
 	OPT_GUEST_POLL,
 	OPT_SLOWDOWN,
-	OPT_PROGRESS,
-	OPT_SHOW,
 };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "kernel", OPT_KERNEL, "NAME",
-	  "the guest's kernel: an installed release, an image, or one below $ISOLAT_KERNELS" },
+	BENCH_OPTION_KERNEL,
 	{ "module", OPT_MODULE, "FILE", "smart_idle_poll.ko for that kernel; default: where DKMS puts it" },
-	{ "lab", OPT_LAB, NULL, "use an emulated host even where KVM works (as root)" },
+	BENCH_OPTION_LAB,
 	{ "host-polling", OPT_HOST_POLLING, "WHICH", "measure with host halt polling off, on, or both (default both)" },
 	{ "reads", OPT_READS, "N", "reads for each cell (default 2000, in the lab 500)" },
 	{ "traced-reads", OPT_TRACED, "N", "reads with idle periods traced (default 2000, in the lab 1000)" },
@@ -45,8 +40,8 @@ static const struct report_option options[] = {
 	{ "host-poll", OPT_HOST_POLL, "US", "host halt polling where it is on (default 100)" },
 	{ "guest-poll", OPT_GUEST_POLL, "US", "longest poll of the guest where it polls (default 100)" },
 	{ "slowdown", OPT_SLOWDOWN, "N", "multiply all these times, for slow CPUs (default 1, in the lab 20)" },
-	{ "show", OPT_SHOW, "FILE", "measure nothing: print the report that --json once wrote to FILE" },
-	{ "progress", OPT_PROGRESS, NULL, "show progress even if stderr is no terminal" },
+	BENCH_OPTION_SHOW,
+	BENCH_OPTION_PROGRESS,
 	{ 0 },
 };
 
@@ -62,14 +57,11 @@ static const struct report_usage usage = {
 };
 
 struct request {
+	struct bench_common common;
 	struct idle_bench_config bench;
-	struct bench_place place;
 	unsigned int inject_ns[MAX_INJECT];
 	unsigned int guest_poll_us, host_poll_us;
-	bool json;
-	const char *show;
 	char module[PATH_MAX];
-	struct isolat_error err;
 };
 
 static int parse_inject(struct request *r, char *text, struct isolat_error *err)
@@ -98,17 +90,8 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 	struct idle_bench_config *b = &r->bench;
 
 	switch (key) {
-	case 'j':
-		r->json = true;
-		return 0;
-	case OPT_KERNEL:
-		r->place.kernel = optarg;
-		return 0;
 	case OPT_MODULE:
 		b->module = optarg;
-		return 0;
-	case OPT_LAB:
-		r->place.lab = true;
 		return 0;
 	case OPT_HOST_POLLING:
 		return parse_host_polling(r, optarg, err);
@@ -124,33 +107,16 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 		return bench_option_count(&usage, OPT_HOST_POLL, optarg, 1, 10000, &r->host_poll_us, err);
 	case OPT_GUEST_POLL:
 		return bench_option_count(&usage, OPT_GUEST_POLL, optarg, 1, 10000, &r->guest_poll_us, err);
-	case OPT_SLOWDOWN:
+	default: /* OPT_SLOWDOWN */
 		return bench_option_count(&usage, OPT_SLOWDOWN, optarg, 1, 1000, &b->slowdown, err);
-	case OPT_SHOW:
-		r->show = optarg;
-		return 0;
-	default: /* OPT_PROGRESS */
-		r->place.wants_progress = true;
-		return 0;
 	}
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct request *r, int argc, char **argv)
-{
-	int code = report_options(&usage, argc, argv, apply_option, r);
-
-	if (code >= 0)
-		return code;
-	code = report_no_words(&usage, argc, argv);
-	return code == ISOLAT_OK ? -1 : code;
 }
 
 static void set_defaults(struct request *r)
 {
 	static const unsigned int talk_ns[] = { 1000, 20000, 50000 };
 	struct idle_bench_config *b = &r->bench;
-	const bool lab = r->place.lab;
+	const bool lab = r->common.place.lab;
 
 	b->reads = b->reads ? b->reads : lab ? 500 : 2000;
 	b->traced_reads = b->traced_reads ? b->traced_reads : lab ? 1000 : 2000;
@@ -171,12 +137,8 @@ static int run_lab(struct request *r, bool host_on, json_t **report)
 {
 	struct bench_arguments a = { 0 };
 	const struct idle_bench_config *b = &r->bench;
-	char inject[128];
-	size_t used = 0;
 	int rc;
 
-	for (size_t i = 0; i < b->n_latencies; i++)
-		used += snprintf(inject + used, sizeof(inject) - used, "%s%u", i ? "," : "", b->latencies_ns[i] / 1000);
 	bench_argument_file(&a, "module", b->module);
 	bench_argument(&a, "--host-polling=%s", host_on ? "on" : "off");
 	bench_argument(&a, "--reads=%u", b->reads);
@@ -185,8 +147,8 @@ static int run_lab(struct request *r, bool host_on, json_t **report)
 	bench_argument(&a, "--host-poll=%u", b->host_poll_ns / 1000);
 	bench_argument(&a, "--guest-poll=%u", b->guest_poll_ns / 1000);
 	bench_argument(&a, "--slowdown=%u", b->slowdown);
-	bench_argument(&a, "--inject=%s", inject);
-	rc = bench_lab_run(&r->place, "idle", &a, 2, report, &r->err);
+	bench_argument_list(&a, "inject", b->latencies_ns, b->n_latencies, 1000);
+	rc = bench_lab_run(&r->common.place, "idle", &a, 2, report, &r->common.err);
 	bench_arguments_free(&a);
 	return rc;
 }
@@ -220,38 +182,38 @@ static int run_in_lab(struct request *r, json_t **report)
 }
 
 /* Measures, here or in the lab. */
-static int make_report(struct request *r, json_t **report)
+static int make_report(void *request, json_t **report)
 {
+	struct request *r = request;
 	/* What was named must be there, and that is said before the first VM is started. */
-	if (r->bench.module && bench_find_module(&r->place, "smart_idle_poll", &r->bench.module, r->module, &r->err))
+	if (r->bench.module &&
+	    bench_find_module(&r->common.place, "smart_idle_poll", &r->bench.module, r->module, &r->common.err))
 		return -1;
-	if (bench_place_choose(&r->place, &r->err))
+	if (bench_place_choose(&r->common.place, &r->common.err))
 		return -1;
-	r->bench.progress = r->place.progress;
-	r->bench.kernel = r->place.kernel;
+	r->bench.progress = r->common.place.progress;
+	r->bench.kernel = r->common.place.kernel;
 	r->bench.accel = MICROVM_ACCEL_KVM;
 	/* Two emulated CPUs for host and guest: what the guest calls steal is the emulator's. */
-	if (r->place.lab || r->place.inside)
+	if (r->common.place.lab || r->common.place.inside)
 		r->bench.module_params = "steal_pct=0";
 	set_defaults(r);
-	if (bench_find_module(&r->place, "smart_idle_poll", &r->bench.module, r->module, &r->err))
+	if (bench_find_module(&r->common.place, "smart_idle_poll", &r->bench.module, r->module, &r->common.err))
 		return -1;
-	return r->place.lab ? run_in_lab(r, report) : idle_bench_run(&r->bench, report, &r->err);
+	return r->common.place.lab ? run_in_lab(r, report) : idle_bench_run(&r->bench, report, &r->common.err);
 }
 
 int cmd_bench_idle(int argc, char **argv)
 {
+	static const struct bench_command command = {
+		.usage = &usage,
+		.name = "idle",
+		.version = IDLE_BENCH_VERSION,
+		.apply_option = apply_option,
+		.make_report = make_report,
+		.print = bench_idle_print,
+	};
 	static struct request r;
-	json_t *report;
-	int code = parse_options(&r, argc, argv);
 
-	if (code >= 0)
-		return code;
-	if (r.show ? bench_load_report(r.show, "idle", IDLE_BENCH_VERSION, &report, &r.err) : make_report(&r, &report))
-		return report_error(&r.err, r.json);
-	if (r.json)
-		return report_json(report);
-	bench_idle_print(report);
-	json_decref(report);
-	return ISOLAT_OK;
+	return bench_command_run(&command, &r, argc, argv);
 }

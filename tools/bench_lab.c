@@ -2,6 +2,7 @@
 #include "bench_lab.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,17 @@ void bench_argument_file(struct bench_arguments *a, const char *option, const ch
 	bench_argument(a, "%s", realpath(file, path) ? path : file);
 }
 
+void bench_argument_list(struct bench_arguments *a, const char *option, const unsigned int *values, size_t n,
+			 unsigned int unit)
+{
+	char text[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && used < sizeof(text); i++)
+		used += snprintf(text + used, sizeof(text) - used, "%s%u", i ? "," : "", values[i] / unit);
+	bench_argument(a, "--%s=%s", option, text);
+}
+
 void bench_arguments_free(struct bench_arguments *a)
 {
 	while (a->n)
@@ -310,4 +322,58 @@ int bench_load_report(const char *path, const char *name, int version, json_t **
 	json_decref(*report);
 	return isolat_fail(err, ISOLAT_USAGE, "read report", path, "not a report of isolat bench %s, version %d", name,
 			   version);
+}
+
+/* ---- The command ---- */
+
+struct reading {
+	const struct bench_command *command;
+	struct bench_common *common;
+};
+
+static int apply_option(void *context, int key, struct isolat_error *err)
+{
+	const struct reading *r = context;
+
+	switch (key) {
+	case 'j':
+		r->common->json = true;
+		return 0;
+	case BENCH_OPT_KERNEL:
+		r->common->place.kernel = optarg;
+		return 0;
+	case BENCH_OPT_LAB:
+		r->common->place.lab = true;
+		return 0;
+	case BENCH_OPT_SHOW:
+		r->common->show = optarg;
+		return 0;
+	case BENCH_OPT_PROGRESS:
+		r->common->place.wants_progress = true;
+		return 0;
+	default:
+		return r->command->apply_option(r->common, key, err);
+	}
+}
+
+int bench_command_run(const struct bench_command *command, void *request, int argc, char **argv)
+{
+	struct bench_common *common = request;
+	struct reading reading = { command, common };
+	json_t *report;
+	int code = report_options(command->usage, argc, argv, apply_option, &reading);
+
+	if (code >= 0)
+		return code;
+	code = report_no_words(command->usage, argc, argv);
+	if (code != ISOLAT_OK)
+		return code;
+	if (common->show ? bench_load_report(common->show, command->name, command->version, &report, &common->err)
+			 : command->make_report(request, &report))
+		return report_error(&common->err, common->json);
+	if (common->json)
+		return report_json(report);
+	command->print(report);
+	json_decref(report);
+	return ISOLAT_OK;
 }

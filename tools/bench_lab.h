@@ -18,6 +18,33 @@
 /* The kernel of a lab's host and guest where none was named. */
 #define BENCH_LAB_KERNEL "6.1"
 
+/* What `isolat bench NAME` understands whatever it measures; own keys begin at BENCH_OPT_OWN. */
+enum {
+	BENCH_OPT_KERNEL = 256,
+	BENCH_OPT_LAB,
+	BENCH_OPT_SHOW,
+	BENCH_OPT_PROGRESS,
+	BENCH_OPT_OWN,
+};
+
+#define BENCH_OPTION_KERNEL                                                                                \
+	{                                                                                                  \
+		"kernel", BENCH_OPT_KERNEL, "NAME",                                                        \
+			"the guest's kernel: an installed release, an image, or one below $ISOLAT_KERNELS" \
+	}
+#define BENCH_OPTION_LAB                                                                          \
+	{                                                                                         \
+		"lab", BENCH_OPT_LAB, NULL, "use an emulated host even where KVM works (as root)" \
+	}
+#define BENCH_OPTION_SHOW                                                                                          \
+	{                                                                                                          \
+		"show", BENCH_OPT_SHOW, "FILE", "measure nothing: print the report that --json once wrote to FILE" \
+	}
+#define BENCH_OPTION_PROGRESS                                                                       \
+	{                                                                                           \
+		"progress", BENCH_OPT_PROGRESS, NULL, "show progress even if stderr is no terminal" \
+	}
+
 struct bench_place {
 	bool lab;			    /* in the lab; true beforehand asks for it */
 	bool inside;			    /* this is the lab */
@@ -25,6 +52,28 @@ struct bench_place {
 	const char *kernel;		    /* the guest's; NULL: this host's own. Borrowed */
 	void (*progress)(const char *text); /* of the benchmark; NULL: silent */
 };
+
+/* Of a benchmark's request, zero-initialised: its first member. */
+struct bench_common {
+	struct bench_place place;
+	bool json;
+	const char *show;
+	struct isolat_error err;
+};
+
+struct bench_command {
+	const struct report_usage *usage;
+	const char *name;
+	int version; /* of its report */
+	/* For options of its own. */
+	int (*apply_option)(void *request, int key, struct isolat_error *err);
+	/* Measures, here or in the lab; the error is the request's. */
+	int (*make_report)(void *request, json_t **report);
+	void (*print)(const json_t *report);
+};
+
+/* All of `isolat bench NAME`; @request begins with a struct bench_common. Returns the exit code. */
+int bench_command_run(const struct bench_command *command, void *request, int argc, char **argv);
 
 /*
  * Starts the clock of progress lines and decides. ISOLAT_USAGE for a kernel that is not there, ISOLAT_UNSUPPORTED where
@@ -54,6 +103,9 @@ struct bench_arguments {
 __attribute__((format(printf, 2, 3))) void bench_argument(struct bench_arguments *a, const char *format, ...);
 /* "--OPTION FILE", with an absolute path. */
 void bench_argument_file(struct bench_arguments *a, const char *option, const char *file);
+/* "--OPTION=A,B,...", each number divided by @unit. */
+void bench_argument_list(struct bench_arguments *a, const char *option, const unsigned int *values, size_t n,
+			 unsigned int unit);
 void bench_arguments_free(struct bench_arguments *a);
 
 /*

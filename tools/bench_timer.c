@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench_cpus.h"
 #include "bench_lab.h"
 #include "bench_timer_table.h"
 #include "timer_bench.h"
@@ -16,33 +17,29 @@
 #define LAB_VCPUS 2
 
 enum {
-	OPT_KERNEL = 256,
-	OPT_POLL_MODULE,
+	OPT_POLL_MODULE = BENCH_OPT_OWN,
 	OPT_EXITLESS_MODULE,
-	OPT_LAB,
 	OPT_TIMERS,
 	OPT_INTERVALS,
 	OPT_POLL_MAX,
 	OPT_AGENT_CPU,
-	OPT_PROGRESS,
-	OPT_SHOW,
 };
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "kernel", OPT_KERNEL, "NAME",
-	  "the guest's kernel: an installed release, an image, or one below $ISOLAT_KERNELS" },
+	BENCH_OPTION_KERNEL,
 	{ "poll-module", OPT_POLL_MODULE, "FILE", "smart_idle_poll.ko for that kernel; default: where DKMS puts it" },
 	{ "exitless-module", OPT_EXITLESS_MODULE, "FILE", "exitless_timer.ko for that kernel; likewise" },
-	{ "lab", OPT_LAB, NULL, "use an emulated host even where KVM works (as root)" },
+	BENCH_OPTION_LAB,
 	{ "timers", OPT_TIMERS, "N", "sleeps, or cycles of cyclictest, for each row (default 5000, in the lab 1000)" },
 	{ "intervals", OPT_INTERVALS, "US,...", "how long they are, in us (default 50,200,1000)" },
 	{ "poll-max", OPT_POLL_MAX, "US",
 	  "longest poll of the guest where it polls (default 250, in the lab 5000: its CPUs are slow)" },
-	{ "agent-cpu", OPT_AGENT_CPU, "CPU", "the timer agent's own CPU (default: the last)" },
-	{ "show", OPT_SHOW, "FILE", "measure nothing: print the report that --json once wrote to FILE" },
-	{ "progress", OPT_PROGRESS, NULL, "show progress even if stderr is no terminal" },
+	{ "agent-cpu", OPT_AGENT_CPU, "CPU",
+	  "the timer agent's own CPU (default: the last that this command may use)" },
+	BENCH_OPTION_SHOW,
+	BENCH_OPTION_PROGRESS,
 	{ 0 },
 };
 
@@ -57,13 +54,11 @@ static const struct report_usage usage = {
 };
 
 struct request {
+	struct bench_common common;
 	struct timer_bench_config bench;
-	struct bench_place place;
 	unsigned int intervals_us[MAX_INTERVALS];
-	bool has_agent_cpu, json;
-	const char *show;
+	bool has_agent_cpu;
 	char poll_module[PATH_MAX], exitless_module[PATH_MAX];
-	struct isolat_error err;
 };
 
 static int apply_option(void *context, int key, struct isolat_error *err)
@@ -73,20 +68,11 @@ static int apply_option(void *context, int key, struct isolat_error *err)
 	unsigned int cpu;
 
 	switch (key) {
-	case 'j':
-		r->json = true;
-		return 0;
-	case OPT_KERNEL:
-		r->place.kernel = optarg;
-		return 0;
 	case OPT_POLL_MODULE:
 		b->poll_module = optarg;
 		return 0;
 	case OPT_EXITLESS_MODULE:
 		b->exitless_module = optarg;
-		return 0;
-	case OPT_LAB:
-		r->place.lab = true;
 		return 0;
 	case OPT_TIMERS:
 		return bench_option_count(&usage, OPT_TIMERS, optarg, 10, 1000000, &b->timers, err);
@@ -95,45 +81,27 @@ static int apply_option(void *context, int key, struct isolat_error *err)
 					 &b->n_intervals, err);
 	case OPT_POLL_MAX:
 		return bench_option_count(&usage, OPT_POLL_MAX, optarg, 1, 100000, &b->poll_max_us, err);
-	case OPT_AGENT_CPU:
+	default: /* OPT_AGENT_CPU */
 		r->has_agent_cpu = true;
 		if (bench_option_count(&usage, OPT_AGENT_CPU, optarg, 0, sysconf(_SC_NPROCESSORS_CONF) - 1, &cpu, err))
 			return -1;
 		b->agent_cpu = cpu;
 		return 0;
-	case OPT_SHOW:
-		r->show = optarg;
-		return 0;
-	default: /* OPT_PROGRESS */
-		r->place.wants_progress = true;
-		return 0;
 	}
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct request *r, int argc, char **argv)
-{
-	int code = report_options(&usage, argc, argv, apply_option, r);
-
-	if (code >= 0)
-		return code;
-	code = report_no_words(&usage, argc, argv);
-	return code == ISOLAT_OK ? -1 : code;
 }
 
 static int set_defaults(struct request *r)
 {
 	static const unsigned int usual_us[] = { 50, 200, 1000 };
 	struct timer_bench_config *b = &r->bench;
-	const bool lab = r->place.lab;
+	const bool lab = r->common.place.lab;
 
 	b->timers = b->timers ? b->timers : lab ? 1000 : 5000;
 	b->poll_max_us = b->poll_max_us ? b->poll_max_us : lab ? 5000 : 250;
 	if (!r->has_agent_cpu)
-		b->agent_cpu = lab ? LAB_VCPUS - 1 : sysconf(_SC_NPROCESSORS_ONLN) - 1;
-	if (!lab && sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		return isolat_fail(&r->err, ISOLAT_UNSUPPORTED, "give the timer agent a CPU", NULL,
-				   "this host has but one");
+		b->agent_cpu = lab ? LAB_VCPUS - 1 : -1;
+	if (!lab && bench_cpus_for_agent(&b->agent_cpu, &r->common.err))
+		return -1;
 	b->intervals_us = b->n_intervals ? r->intervals_us : usual_us;
 	b->n_intervals = b->n_intervals ? b->n_intervals : 3;
 	return 0;
@@ -144,10 +112,11 @@ static int find_modules(struct request *r, bool only_named)
 	struct timer_bench_config *b = &r->bench;
 
 	if ((b->poll_module || !only_named) &&
-	    bench_find_module(&r->place, "smart_idle_poll", &b->poll_module, r->poll_module, &r->err))
+	    bench_find_module(&r->common.place, "smart_idle_poll", &b->poll_module, r->poll_module, &r->common.err))
 		return -1;
 	if ((b->exitless_module || !only_named) &&
-	    bench_find_module(&r->place, "exitless_timer", &b->exitless_module, r->exitless_module, &r->err))
+	    bench_find_module(&r->common.place, "exitless_timer", &b->exitless_module, r->exitless_module,
+			      &r->common.err))
 		return -1;
 	return 0;
 }
@@ -156,61 +125,55 @@ static int run_in_lab(struct request *r, json_t **report)
 {
 	const struct timer_bench_config *b = &r->bench;
 	struct bench_arguments a = { 0 };
-	char intervals[128];
-	size_t used = 0;
 	int rc;
 
-	for (size_t i = 0; i < b->n_intervals; i++)
-		used += snprintf(intervals + used, sizeof(intervals) - used, "%s%u", i ? "," : "", b->intervals_us[i]);
 	bench_argument_file(&a, "poll-module", b->poll_module);
 	bench_argument_file(&a, "exitless-module", b->exitless_module);
 	bench_argument(&a, "--timers=%u", b->timers);
-	bench_argument(&a, "--intervals=%s", intervals);
+	bench_argument_list(&a, "intervals", b->intervals_us, b->n_intervals, 1);
 	bench_argument(&a, "--poll-max=%u", b->poll_max_us);
 	bench_argument(&a, "--agent-cpu=%d", b->agent_cpu);
-	rc = bench_lab_run(&r->place, "timer", &a, LAB_VCPUS, report, &r->err);
+	rc = bench_lab_run(&r->common.place, "timer", &a, LAB_VCPUS, report, &r->common.err);
 	bench_arguments_free(&a);
 	return rc;
 }
 
 /* Measures, here or in the lab. */
-static int make_report(struct request *r, json_t **report)
+static int make_report(void *request, json_t **report)
 {
+	struct request *r = request;
 	static const char *const patient[] = { "--dead-ms=5000", NULL };
 
 	/* What was named must be there, and that is said before the first VM is started. */
-	if (find_modules(r, true) || bench_place_choose(&r->place, &r->err))
+	if (find_modules(r, true) || bench_place_choose(&r->common.place, &r->common.err))
 		return -1;
-	r->bench.progress = r->place.progress;
-	r->bench.kernel = r->place.kernel;
+	r->bench.progress = r->common.place.progress;
+	r->bench.kernel = r->common.place.kernel;
 	r->bench.accel = MICROVM_ACCEL_KVM;
-	r->bench.both_pi_inject = r->place.inside;
+	r->bench.both_pi_inject = r->common.place.inside;
 	/* An emulated CPU stands still for longer than an agent may; and what the guest calls steal is the emulator's.
 	 */
-	if (r->place.lab || r->place.inside) {
+	if (r->common.place.lab || r->common.place.inside) {
 		r->bench.agent_options = patient;
 		r->bench.exitless_params = "dead_ms=5000";
 		r->bench.module_params = "steal_pct=0";
 	}
 	if (set_defaults(r) || find_modules(r, false))
 		return -1;
-	return r->place.lab ? run_in_lab(r, report) : timer_bench_run(&r->bench, report, &r->err);
+	return r->common.place.lab ? run_in_lab(r, report) : timer_bench_run(&r->bench, report, &r->common.err);
 }
 
 int cmd_bench_timer(int argc, char **argv)
 {
+	static const struct bench_command command = {
+		.usage = &usage,
+		.name = "timer",
+		.version = TIMER_BENCH_VERSION,
+		.apply_option = apply_option,
+		.make_report = make_report,
+		.print = bench_timer_print,
+	};
 	static struct request r;
-	json_t *report;
-	int code = parse_options(&r, argc, argv);
 
-	if (code >= 0)
-		return code;
-	if (r.show ? bench_load_report(r.show, "timer", TIMER_BENCH_VERSION, &report, &r.err)
-		   : make_report(&r, &report))
-		return report_error(&r.err, r.json);
-	if (r.json)
-		return report_json(report);
-	bench_timer_print(report);
-	json_decref(report);
-	return ISOLAT_OK;
+	return bench_command_run(&command, &r, argc, argv);
 }

@@ -87,7 +87,7 @@ static json_t *vcpu(unsigned int n, const struct timer_slot_stats *slot)
 			 count(&slot->fired), "late", lateness(&late));
 }
 
-/* Slots that were ever armed: a VM may have many more than it uses. */
+/* Slots that were armed: a VM may have many more than it uses. */
 static json_t *vcpus(const struct timer_vm *vm, const struct timer_vm_stats *stats)
 {
 	json_t *array = json_array();

@@ -17,6 +17,7 @@
 
 #include "timer_control.h"
 #include "timer_log.h"
+#include "timer_nice.h"
 #include "timer_supervise.h"
 #include "timer_vms.h"
 #include "topology.h"
@@ -167,7 +168,7 @@ static void signal_came(struct timer_source *source)
 
 static int open_signals(struct timer_daemon *d, struct isolat_error *err)
 {
-	struct sigaction alarm = { .sa_handler = on_alarm }; /* without SA_RESTART: see timer_vm_announce_death() */
+	struct sigaction alarm = { .sa_handler = on_alarm }; /* without SA_RESTART: see timer_vms_kick() */
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -218,7 +219,8 @@ static int open_daemon(struct timer_daemon *d, struct isolat_error *err)
 		if (timer_vms_add(d, &d->config->vms[i], err))
 			return -1;
 	}
-	/* That the other half is noticed must not wait for memory. */
+	/* That the other half is noticed must not wait, neither for other processes nor for memory. */
+	timer_raise_nice("daemon");
 	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	return 0;
 }
@@ -230,8 +232,9 @@ static void serve(struct timer_daemon *d)
 	timer_log("serves %s", d->config->run_dir);
 	d->looked_ms = timer_loop_now_ms();
 	while (!d->ending) {
-		timer_loop_step(d->loop, TIMER_LOOK_MS);
+		timer_loop_step(d->loop, timer_vms_kick(d) ? 0 : TIMER_LOOK_MS);
 		timer_supervise_look(d);
+		timer_vms_look(d);
 	}
 	timer_supervise_end(d);
 }

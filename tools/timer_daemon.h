@@ -31,6 +31,7 @@ struct timer_daemon {
 	int lock;		     /* held as long as this daemon lives: whose sockets are in run_dir */
 	struct timer_source signals; /* a signalfd */
 	bool ending;
+	bool kicks; /* some VM is still to be told of a death */
 	struct timer_vm *vms[TIMER_MAX_VMS];
 	struct timer_scanner scanners[TIMER_MAX_SCANNERS];
 	struct timer_scanner_config scanner; /* as configured, and with the TSC's rate */

@@ -40,6 +40,11 @@ int timer_loop_watch(int loop, struct timer_source *source, bool write)
 	return errno == EEXIST ? epoll_ctl(loop, EPOLL_CTL_MOD, source->fd, &event) : -1;
 }
 
+void timer_loop_unwatch(const struct timer_source *source)
+{
+	epoll_ctl(source->loop, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
 int timer_loop_accept(const struct timer_source *listener)
 {
 	static struct timer_log_limit limit;
@@ -60,7 +65,7 @@ void timer_loop_close(struct timer_source *source)
 {
 	/* A scanner that has just been forked has it too, and would keep it in the set. */
 	if (source->fd >= 0) {
-		epoll_ctl(source->loop, EPOLL_CTL_DEL, source->fd, NULL);
+		timer_loop_unwatch(source);
 		close(source->fd);
 	}
 	source->fd = -1;

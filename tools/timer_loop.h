@@ -30,6 +30,9 @@ int timer_loop_open(struct isolat_error *err);
  * for one that is watched: changes that. */
 int timer_loop_watch(int loop, struct timer_source *source, bool write);
 
+/* No more, until it is watched again. */
+void timer_loop_unwatch(const struct timer_source *source);
+
 /*
  * Takes a connection, non-blocking, or returns -1. At the limit of descriptors one that waits is hung up: it would be
  * reported as waiting for ever.

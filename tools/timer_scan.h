@@ -9,8 +9,9 @@
  * Fairness. A pass visits every unparked VM once. A VM has two leaky buckets: fires (fire_hz, with fire_burst) and time
  * (share_permille of the scanner's time, over bucket_us). A VM whose bucket is empty waits: its due slots fire late,
  * others are not touched. Reading lines that nobody writes is not charged: a VM pays for its fires, and for what its
- * writing to lines costs. What a hostile VM can cost its neighbours is thus its share, and one visit: nr_slots reads
- * and 32 fires.
+ * writing to lines costs, those of the header too. Who has used up its share is visited by 32 lines at a time. What a
+ * hostile VM can cost its neighbours is thus its share; at once, until its bucket is empty, a visit: nr_slots lines
+ * that come from another CPU and 32 fires; and after that 32 of such lines, or one fire.
  */
 #ifndef ISOLAT_TIMER_SCAN_H
 #define ISOLAT_TIMER_SCAN_H
@@ -78,7 +79,10 @@ void timer_scan_announce_death(struct timer_scan *scan);
 /* For tests: what the scanner believes the host's TSC to be is @cycles more than it is, from now on. */
 void timer_scan_jump(struct timer_scan *scan, int64_t cycles);
 
-/* For tests: @clock instead of the TSC, in all but timer_scan_sleep(). To be called before the first VM is added. */
+/*
+ * For tests: @clock instead of the TSC, in all but timer_scan_sleep(); by it a line that nobody writes may cost 8 ns.
+ * To be called before the first VM is added.
+ */
 void timer_scan_set_clock(struct timer_scan *scan, uint64_t (*clock)(void *arg), void *arg);
 
 #endif

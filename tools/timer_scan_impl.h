@@ -31,6 +31,7 @@ enum scan_state {
 
 struct scan_slot {
 	int fd;
+	uint32_t seq;	     /* of the arming counted last */
 	uint64_t not_before; /* host TSC; its eventfd was full: left alone until then */
 };
 
@@ -49,7 +50,8 @@ struct scan_vm {
 	uint32_t guest_state, guest_version;	/* likewise */
 	uint64_t map_host, map_guest, map_mult; /* the map in use; map_host by the clock that jumps */
 	uint64_t last_active;			/* a fire, a ring, a question: not parked soon after */
-	uint64_t passes;			/* not yet in stats */
+	uint64_t next_count;			/* of its armings */
+	uint64_t passes, lines;			/* not yet in stats */
 	unsigned int nr_slots;
 	unsigned int cursor; /* where the last visit stopped, its fires used up */
 	bool runs, has_map;
@@ -83,11 +85,17 @@ struct timer_scan {
 	/* In host cycles, from the limits and from what is fixed. */
 	uint64_t park, early, fire_gap, fire_depth, time_depth;
 	uint64_t tick, doorbell_gap, question, blocked, ms;
-	uint64_t chunk_free, line_most, fire_most; /* what a chunk may cost for nothing; what is charged at most */
+	uint64_t line_free, visit_free; /* what lines, and a visit besides, may cost for nothing */
+	uint64_t line_most, fire_most;	/* what is charged at most */
 	unsigned int share_permille;
 
-	uint64_t now;		     /* the last look at the clock */
-	unsigned int since;	     /* lines read since */
+	uint64_t now;	    /* the last look at the clock */
+	unsigned int since; /* lines read since */
+	bool mixed;	    /* of more than one VM */
+	uint64_t metered;   /* until then each visit is looked at by itself */
+	uint64_t passes;
+	uint64_t cpu_ns, cpu_at;     /* CPU time of this thread, and when it was that */
+	long waits;		     /* how often it had waited then */
 	uint64_t lines, read_cycles; /* since the last tick: what a line costs */
 	uint64_t line_cost;	     /* as of the last tick, 1/1024 of a cycle */
 	uint64_t gap_max;
@@ -102,6 +110,13 @@ struct timer_scan {
 static inline uint64_t scan_cycles(const struct timer_scan *scan, uint64_t ns)
 {
 	return (uint64_t)((unsigned __int128)ns * scan->tsc_khz / 1000000);
+}
+
+/* @n lines of @vm's page were read. */
+static inline void scan_count_lines(struct timer_scan *scan, struct scan_vm *vm, unsigned int n)
+{
+	scan->since += n;
+	vm->lines += n;
 }
 
 static inline uint64_t scan_tsc(const struct timer_scan *scan)
@@ -121,6 +136,8 @@ static inline uint64_t scan_guest_time(const struct timer_scan *scan, const stru
 
 /* Looks at the clock; returns the cycles since the last look. That long no timer was watched. */
 uint64_t scan_look(struct timer_scan *scan);
+/* Looks at this thread's CPU time; returns the cycles since the last such look in which it was kept from its CPU. */
+uint64_t scan_away(struct timer_scan *scan);
 /* Has @vm visited in every pass. */
 void scan_activate(struct timer_scan *scan, struct scan_vm *vm);
 /* Not any more: @state is IDLE or PARKED. */
@@ -130,6 +147,8 @@ void scan_deactivate(struct timer_scan *scan, struct scan_vm *vm, enum scan_stat
 
 /* Visits what is active. */
 void scan_visit_all(struct timer_scan *scan);
+/* Counts what the guest has armed in slots [@i, @end) since it was last counted. */
+void scan_count_armings(const struct scan_vm *vm, unsigned int i, unsigned int end);
 /* Signals all slots, expired or not. */
 void scan_kick(struct timer_scan *scan, struct scan_vm *vm);
 /* Whether the guest wrote to its line of the header. */

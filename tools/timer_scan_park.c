@@ -26,10 +26,12 @@ static void park(struct timer_scan *scan, struct scan_vm *vm, uint64_t wake, uin
 
 	STORE(*wake_tsc, wake);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	scan_count_lines(scan, vm, vm->runs ? vm->nr_slots : 1);
 	if (last_pass_finds(vm, wake)) {
 		STORE(*wake_tsc, EXITLESS_AWAKE);
 		return;
 	}
+	scan_count_armings(vm, 0, vm->nr_slots);
 	vm->wake = cycles < EXITLESS_NEVER - scan->now ? scan->now + cycles : EXITLESS_NEVER;
 	if (vm->wake < scan->next_wake)
 		scan->next_wake = vm->wake;

@@ -13,6 +13,10 @@
 
 /* How far after the map's time a slot may be armed: the map is a lower bound, and its rate one too. */
 #define JUMP_SLACK_NS 50000
+/* A guest has armed no more than this between two looks at what it armed. */
+#define ARMINGS_MOST (1 << 20)
+/* How often lines are looked at together, where none seemed dear: in one of so many passes. */
+#define METER_PASSES 16
 
 /* ---- Signals ---- */
 
@@ -80,6 +84,47 @@ static void charge_time(struct timer_scan *scan, struct scan_vm *vm, uint64_t cy
 	}
 }
 
+/*
+ * Looks at the clock after lines were read. Lines that nobody writes are free. What took longer is charged to @vm,
+ * whose they are, but no more than reading them can take: this process may have been kept from its CPU. Where they are
+ * not of one VM, each visit is looked at by itself for a while.
+ */
+static void meter(struct timer_scan *scan, struct scan_vm *vm)
+{
+	uint64_t lines = scan->since, most = lines * scan->line_most;
+	uint64_t free = (scan->visit_free + lines * scan->line_free) << scan->mixed, took = scan_look(scan);
+	bool mixed = scan->mixed;
+
+	scan->mixed = false;
+	if (likely(took <= free))
+		return;
+	scan->metered = scan->now + scan->ms;
+	if (took > most)
+		took = most;
+	if (!mixed && took > free)
+		charge_time(scan, vm, took - free);
+}
+
+/* ---- Armings ---- */
+
+/* The guest may write anything to seq: where it cannot have counted, that is one arming. */
+static void count_armings(const struct scan_vm *vm, unsigned int i)
+{
+	uint32_t seq = LOAD(vm->slots[i].seq), n = seq - vm->slot[i].seq;
+	struct timer_slot_stats *stats = &vm->stats->slots[i];
+
+	if (likely(!n))
+		return;
+	vm->slot[i].seq = seq;
+	STORE(stats->armed, stats->armed + (n <= ARMINGS_MOST ? n : 1));
+}
+
+void scan_count_armings(const struct scan_vm *vm, unsigned int i, unsigned int end)
+{
+	for (; i < end; i++)
+		count_armings(vm, i);
+}
+
 /* ---- Fires ---- */
 
 static void count_fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t late)
@@ -93,7 +138,7 @@ static void count_fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int
 		late = (uint64_t)1 << 40;
 	ns = late * 1000000 / vm->guest_khz;
 	bin = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
-	STORE(stats->armed, LOAD(vm->slots[i].seq));
+	count_armings(vm, i);
 	STORE(stats->fired, stats->fired + 1);
 	STORE(stats->late_sum, stats->late_sum + ns);
 	if (ns > stats->late_max)
@@ -104,14 +149,21 @@ static void count_fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int
 
 /*
  * Of what a fire took, what is the VM's doing: an eventfd that blocked; and, where it comes again within a second, a
- * write that QEMU has made slow, by waiters without number. What stopped the scanner once is not.
+ * write that QEMU has made slow, by waiters without number. Time in which the scanner was kept from its CPU is not, nor
+ * is what stopped it once.
  */
-static uint64_t of_vm(const struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t took)
+static uint64_t of_vm(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t took)
 {
-	bool again = vm->last_slow && scan->now - vm->last_slow < 1000 * scan->ms;
+	uint64_t away;
+	bool again;
 
-	if (took <= scan->fire_most || vm->slot[i].not_before)
+	if (likely(took <= scan->fire_most) || vm->slot[i].not_before)
 		return took;
+	away = scan_away(scan);
+	took = took > away ? took - away : 0;
+	if (took <= scan->fire_most)
+		return took;
+	again = vm->last_slow && scan->now - vm->last_slow < 1000 * scan->ms;
 	vm->last_slow = scan->now;
 	return again ? took : scan->fire_most;
 }
@@ -120,10 +172,12 @@ static uint64_t of_vm(const struct timer_scan *scan, struct scan_vm *vm, unsigne
 static void fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t expiry)
 {
 	struct exitless_slot *slot = &vm->slots[i];
+	uint64_t before, guest, took, armed = LOAD(slot->armed_tsc), since = expiry;
 	__u64 seen = expiry;
-	uint64_t before = scan_tsc(scan), guest = scan_guest_time(scan, vm, before), took;
-	uint64_t armed = LOAD(slot->armed_tsc), since = expiry;
 
+	meter(scan, vm);
+	before = scan->now;
+	guest = scan_guest_time(scan, vm, before);
 	/* Armed in the past: late only from then on. */
 	if (armed > since && armed <= guest)
 		since = armed;
@@ -147,6 +201,7 @@ static void fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, ui
 struct visit {
 	uint64_t earliest; /* expiry, of those not due; 0: some due one was left */
 	unsigned int fires;
+	bool counts; /* armings */
 };
 
 /* Slot @i holds @expiry, in the past. Returns false if the visit is to end before it. */
@@ -191,7 +246,7 @@ static void check_jump(struct timer_scan *scan, struct scan_vm *vm, unsigned int
 {
 	uint64_t armed = LOAD(vm->slots[i].armed_tsc), slack = JUMP_SLACK_NS * vm->guest_khz / 1000000;
 
-	scan_look(scan);
+	meter(scan, vm);
 	if (armed > scan_guest_time(scan, vm, scan->now) + slack)
 		ask_for_map(scan, vm);
 }
@@ -201,63 +256,65 @@ static unsigned int visit_chunk(struct timer_scan *scan, struct scan_vm *vm, uns
 				struct visit *visit)
 {
 	uint64_t guest = scan_guest_time(scan, vm, scan->now), earliest = EXITLESS_DISARMED;
+	unsigned int from = i;
 
 	for (; i < end; i++) {
 		uint64_t expiry = __atomic_load_n(&vm->slots[i].expiry, __ATOMIC_ACQUIRE);
 
 		if (unlikely(expiry <= guest)) {
+			/* What comes next looks at the clock. */
+			scan_count_lines(scan, vm, i + 1 - from);
+			from = i + 1;
 			if (!fire_due(scan, vm, i, expiry, visit))
 				break;
 			continue;
 		}
 		if (unlikely(LOAD(vm->slots[i].armed_tsc) > guest) && expiry != EXITLESS_DISARMED &&
-		    scan->now >= vm->next_jump)
+		    scan->now >= vm->next_jump) {
+			scan_count_lines(scan, vm, i + 1 - from);
+			from = i + 1;
 			check_jump(scan, vm, i);
+		}
 		if (expiry < earliest)
 			earliest = expiry;
 	}
 	if (earliest < visit->earliest)
 		visit->earliest = earliest;
+	if (from < i)
+		scan_count_lines(scan, vm, i - from);
 	return i;
 }
 
-/* Charges a chunk that was all one VM's, if it took longer than lines that nobody writes do. */
-static void charge_chunk(struct timer_scan *scan, struct scan_vm *vm, unsigned int lines, uint64_t took)
-{
-	if (likely(took <= scan->chunk_free))
-		return;
-	took -= scan->chunk_free;
-	if (took > lines * scan->line_most)
-		took = lines * scan->line_most;
-	charge_time(scan, vm, took);
-}
-
+/* Visits slots [@i, @end) until its limits end it. Returns where. */
 static unsigned int visit_range(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, unsigned int end,
 				struct visit *visit)
 {
 	while (i < end) {
-		unsigned int chunk_end = end - i > SCAN_CHUNK ? i + SCAN_CHUNK : end, from = i, fires = visit->fires;
+		unsigned int chunk_end = end - i > SCAN_CHUNK ? i + SCAN_CHUNK : end, from = i;
 
 		i = visit_chunk(scan, vm, i, chunk_end, visit);
-		scan->since += i - from;
+		if (unlikely(visit->counts))
+			scan_count_armings(vm, from, i);
 		if (i < chunk_end)
 			break;
-		if (scan->since >= SCAN_CHUNK) {
-			unsigned int lines = scan->since;
-			uint64_t took = scan_look(scan);
-
-			if (lines == i - from && fires == visit->fires)
-				charge_chunk(scan, vm, lines, took);
-		}
+		if (scan->since >= SCAN_CHUNK)
+			meter(scan, vm);
+		if (unlikely(scan->now < vm->not_before))
+			break;
 	}
+	/* What was not read may be due. */
+	if (unlikely(i < end))
+		visit->earliest = 0;
 	return i;
 }
 
 static void visit_slots(struct timer_scan *scan, struct scan_vm *vm)
 {
-	struct visit visit = { .earliest = EXITLESS_DISARMED };
+	struct visit visit = { .earliest = EXITLESS_DISARMED, .counts = scan->now >= vm->next_count };
 	unsigned int from = vm->cursor, at;
 
+	if (unlikely(visit.counts))
+		vm->next_count = scan->now + scan->ms;
 	vm->passes++;
 	vm->cursor = 0;
 	at = visit_range(scan, vm, from, vm->nr_slots, &visit);
@@ -286,7 +343,7 @@ static void answer(struct timer_scan *scan, struct scan_vm *vm, uint32_t seq)
 	__atomic_store_n(&header->sync_ack, seq, __ATOMIC_RELEASE);
 	vm->sync_seq = seq;
 	vm->stats->syncs++;
-	vm->last_active = tsc;
+	vm->last_active = scan->now;
 	vm->fast_until = tsc + scan->question;
 }
 
@@ -324,7 +381,7 @@ static void take_map(struct timer_scan *scan, struct scan_vm *vm)
 	vm->has_map = false;
 	if (!seq)
 		return;
-	scan_look(scan);
+	meter(scan, vm);
 	if (mult < EXITLESS_MULT_MIN || mult > EXITLESS_MULT_MAX || host > scan->now + (uint64_t)scan->jumped) {
 		vm->stats->refused++;
 		ask_for_map(scan, vm);
@@ -350,6 +407,8 @@ static void read_header(struct timer_scan *scan, struct scan_vm *vm)
 {
 	uint32_t seq = __atomic_load_n(&vm->header->sync_seq, __ATOMIC_ACQUIRE);
 
+	/* The guest's two, and the host's that is answered on. */
+	scan_count_lines(scan, vm, 3);
 	take_state(scan, vm);
 	/* Before the answer: a guest that has voided its map may rely on nothing firing by it from then on. */
 	take_map(scan, vm);
@@ -362,27 +421,40 @@ static void visit_unmapped(struct timer_scan *scan, struct scan_vm *vm)
 {
 	uint64_t earliest = EXITLESS_DISARMED;
 
-	for (unsigned int i = 0; vm->runs && earliest && i < vm->nr_slots; i++)
+	if (vm->runs && scan->now - vm->last_active < scan->park)
+		return;
+	for (unsigned int i = 0; vm->runs && earliest && i < vm->nr_slots; i++) {
 		if (LOAD(vm->slots[i].expiry) != EXITLESS_DISARMED)
 			earliest = 0;
-	scan->since += vm->nr_slots;
+		scan_count_lines(scan, vm, 1);
+		if (scan->since < SCAN_CHUNK)
+			continue;
+		meter(scan, vm);
+		if (unlikely(scan->now < vm->not_before))
+			return;
+	}
 	scan_rest(scan, vm, earliest);
 }
 
 static void visit(struct timer_scan *scan, struct scan_vm *vm)
 {
+	bool metered = scan->now < scan->metered;
+
 	if (unlikely(scan->now < vm->not_before))
 		return;
 	/* Few lines of each VM: one look at the clock serves many. */
-	if (scan->since >= SCAN_CHUNK)
-		scan_look(scan);
-	scan->since++;
+	scan->mixed = scan->since;
+	if (scan->since >= SCAN_CHUNK || (unlikely(metered) && scan->since))
+		meter(scan, vm);
+	scan_count_lines(scan, vm, 1);
 	if (unlikely(scan_header_changed(vm)))
 		read_header(scan, vm);
 	if (likely(vm->runs && vm->has_map))
 		visit_slots(scan, vm);
 	else
 		visit_unmapped(scan, vm);
+	if (unlikely(metered))
+		meter(scan, vm);
 }
 
 void scan_visit_all(struct timer_scan *scan)
@@ -396,5 +468,9 @@ void scan_visit_all(struct timer_scan *scan)
 			__builtin_prefetch(next->slots);
 		}
 		visit(scan, &scan->vms[scan->active[i]]);
+	}
+	if (unlikely(++scan->passes % METER_PASSES == 0) && scan->since) {
+		scan->mixed = true;
+		meter(scan, NULL);
 	}
 }

@@ -40,6 +40,7 @@ struct timer_scanner {
 	uint64_t beat, beat_ms;		  /* the last that was seen, and when it was first seen */
 	uint32_t blamed;		  /* in_signal of which was told already */
 	unsigned int quick_deaths, restarts;
+	bool forgiven;		 /* it has not beaten since a look that came late */
 	bool killed;		 /* it was sent SIGKILL, and is to be reaped */
 	uint64_t cpu_ns, cpu_ms; /* of the last look at how much it uses */
 	double cpu_pct;

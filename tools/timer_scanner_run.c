@@ -10,15 +10,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "timer_log.h"
+#include "timer_nice.h"
 
 #define SOCKET	 3 /* the only descriptor that stays, with those of stdio */
-#define NICE	 (-20)
 #define ALARM_US 1000
 
 /* A VM as far as it has arrived. */
@@ -104,22 +103,6 @@ static int pin(int cpu, struct isolat_error *err)
 }
 
 /*
- * Where the kernel groups processes by session, nice counts within the session alone: this one gets a session, and the
- * session the same nice. Nothing is lost where that is not so.
- */
-static void leave_session(void)
-{
-	int fd;
-
-	setsid();
-	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	dprintf(fd, "%d", NICE);
-	close(fd);
-}
-
-/*
  * SCHED_OTHER: SCHED_FIFO would be stopped for 50 ms a second by RT throttling, or starve the kernel's own threads on
  * this CPU. What is not permitted costs lateness alone: it is told, and the scanner goes on.
  */
@@ -127,10 +110,9 @@ static void set_scheduling(void)
 {
 	const struct sched_param param = { 0 };
 
-	leave_session();
+	setsid();
 	sched_setscheduler(0, SCHED_OTHER, &param);
-	if (setpriority(PRIO_PROCESS, 0, NICE))
-		timer_log("scanner %d runs without nice %d: %s", getpid(), NICE, strerror(errno));
+	timer_raise_nice("scanner");
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	/* On fault: most of what the daemon was when it forked is never touched here. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))

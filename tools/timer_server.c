@@ -14,7 +14,8 @@
 #define SEND_BUFFER	(1 << 20) /* takes the greeting of the largest VM whole */
 #define BACKLOG		8
 
-#define CONNECTIONS_A_SECOND 100
+#define CONNECTIONS_AT_ONCE 4
+#define CONNECTION_MS	    1000
 
 /* ---- Sockets ---- */
 
@@ -191,39 +192,56 @@ static bool is_gone(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
 }
 
-/* Each connection is work for the daemon, and for the scanner that neighbours share. */
-static bool too_often(struct timer_vm *vm)
+/*
+ * Each connection is work for the daemon, and for the scanner that neighbours share: some are free, and then one a
+ * second. Those that come sooner wait where they are, in the socket's backlog.
+ */
+static bool too_soon(const struct timer_vm *vm)
+{
+	return !vm->daemon->config->testing &&
+	       vm->dry_ms > timer_loop_now_ms() + (CONNECTIONS_AT_ONCE - 1) * CONNECTION_MS;
+}
+
+static void count_connection(struct timer_vm *vm)
 {
 	uint64_t now = timer_loop_now_ms();
 
-	if (now - vm->second_ms >= 1000) {
-		vm->second_ms = now;
-		vm->in_second = 0;
-	}
-	return ++vm->in_second > CONNECTIONS_A_SECOND;
+	vm->dry_ms = (vm->dry_ms > now ? vm->dry_ms : now) + CONNECTION_MS;
+}
+
+void timer_server_look(struct timer_vm *vm)
+{
+	if (vm->waits && !too_soon(vm) && !timer_loop_watch(vm->daemon->loop, &vm->listener, false))
+		vm->waits = false;
 }
 
 static void accept_client(struct timer_source *source)
 {
 	struct timer_vm *vm = TIMER_SOURCE_OF(source, struct timer_vm, listener);
-	int fd = timer_loop_accept(source);
 	struct ucred who = { 0 };
 	socklen_t size = sizeof(who);
-	bool often;
+	int fd;
 
+	if (too_soon(vm)) {
+		timer_log_limited(&vm->log, "VM %s: it connects too often: the next connection waits", vm->config.name);
+		timer_loop_unwatch(source);
+		vm->waits = true;
+		return;
+	}
+	fd = timer_loop_accept(source);
 	if (fd < 0)
 		return;
+	count_connection(vm);
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
 	if (vm->client.fd >= 0 && is_gone(vm->client.fd))
 		client_readable(&vm->client);
-	often = too_often(vm);
-	if (vm->client.fd < 0 && !often) {
+	if (vm->client.fd < 0) {
 		begin_client(vm, fd, &who);
 		return;
 	}
 	vm->refused++;
-	timer_log_limited(&vm->log, "VM %s: refused %s, by process %d of user %d", vm->config.name,
-			  often ? "one more connection in a second" : "a second connection", who.pid, (int)who.uid);
+	timer_log_limited(&vm->log, "VM %s: refused a second connection, by process %d of user %d", vm->config.name,
+			  who.pid, (int)who.uid);
 	close(fd);
 }
 

@@ -25,6 +25,9 @@ int timer_socket_listen(const struct timer_socket_path *path, const struct timer
 
 int timer_server_open(struct timer_vm *vm, struct isolat_error *err);
 
+/* Watches @vm's socket again, if the time has come. To be called often. */
+void timer_server_look(struct timer_vm *vm);
+
 /* Ends the connection, if there is one, and what belonged to it; the socket too. */
 void timer_server_close(struct timer_vm *vm);
 

@@ -13,12 +13,10 @@
 
 #define TIMER_MAX_VMS 256
 
-/* Lateness, by powers of two: bin N counts fires that were late by [2^N, 2^(N+1)) ns, bin 0 also less, the last also
- * more. */
-#define TIMER_LATE_BINS 32
+#define TIMER_LATE_BINS EXITLESS_LATE_BINS
 
 struct timer_slot_stats {
-	uint64_t armed;	   /* armings seen: seq as the slot last fired, or as it was last read for this */
+	uint64_t armed;	   /* armings by the guest's seq since the VM was added, and what was armed then */
 	uint64_t fired;	   /* signals sent for an expiry */
 	uint64_t late_max; /* ns by the page's map, from the expiry (or the arming, if that was later) to the fire */
 	uint64_t late_sum;

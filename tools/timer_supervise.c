@@ -66,19 +66,21 @@ void timer_supervise_start(struct timer_daemon *d, struct timer_scanner *s)
 	s->cpu_ns = 0;
 	s->cpu_pct = 0;
 	s->blamed = 0;
-	s->killed = false;
+	s->forgiven = s->killed = false;
 	log_scanner(s, s->pid, "started");
 	send_vms(d, s);
 }
 
 /* ---- Ends ---- */
 
+/* All pages are marked before the first signal; signals that take longer go on in the daemon's loop. */
 static void announce_death(struct timer_daemon *d, const struct timer_scanner *s)
 {
 	for (unsigned int i = 0; i < TIMER_MAX_VMS; i++) {
 		if (d->vms[i] && d->vms[i]->scanner == s)
-			timer_vm_announce_death(d->vms[i]);
+			timer_vm_mark_dead(d->vms[i]);
 	}
+	timer_vms_kick(d);
 }
 
 static void take_leave(struct timer_daemon *d, struct timer_scanner *s, const char *why)
@@ -210,6 +212,7 @@ static void look_at(struct timer_daemon *d, struct timer_scanner *s, uint64_t no
 	if (beat != s->beat) {
 		s->beat = beat;
 		s->beat_ms = now;
+		s->forgiven = false;
 	}
 	look_at_cpu(s, now);
 	look_at_signal(d, s, now - s->beat_ms);
@@ -222,7 +225,10 @@ static void look_at(struct timer_daemon *d, struct timer_scanner *s, uint64_t no
 void timer_supervise_look(struct timer_daemon *d)
 {
 	uint64_t now = timer_loop_now_ms();
-	/* Where this process was stopped too, all of the host may have been: that says nothing of a scanner. */
+	/*
+	 * Where this process was stopped too, all of the host may have been: that says nothing of a scanner. But one
+	 * that has not beaten since is stopped by itself, however late this process is again.
+	 */
 	bool late = now - d->looked_ms > 3 * TIMER_LOOK_MS;
 
 	if (now - d->looked_ms < TIMER_LOOK_MS)
@@ -234,8 +240,10 @@ void timer_supervise_look(struct timer_daemon *d)
 
 		if (s->pid < 0 || s->killed)
 			continue;
-		if (late)
+		if (late && !s->forgiven) {
+			s->forgiven = true;
 			s->beat_ms = now;
+		}
 		look_at(d, s, now);
 	}
 }
@@ -260,6 +268,8 @@ void timer_supervise_end(struct timer_daemon *d)
 		d->scanners[i].killed = true; /* its end is no news */
 		timer_scanner_hang_up(&d->scanners[i]);
 	}
+	while (timer_vms_kick(d))
+		;
 	while (any_lives(d)) {
 		for (unsigned int i = 0; timer_loop_now_ms() > until && i < d->n_scanners; i++) {
 			if (d->scanners[i].pid > 0)

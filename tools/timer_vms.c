@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "timer_server.h"
@@ -16,6 +17,10 @@
 #define DOORBELL ((uint32_t)TIMER_SERVER_PEER << 16)
 
 #define KICK_US 1000
+/* What telling one VM of a death may take, some us a slot; and how long all VMs may before other things are looked at.
+ */
+#define KICKS_NS 2000000
+#define SLICE_MS 5
 
 /* ---- The page of a connection ---- */
 
@@ -51,6 +56,7 @@ int timer_vm_make_page(struct timer_vm *vm, struct isolat_error *err)
 	}
 	/* A scanner that is started is sent what it needs. */
 	madvise(vm->page.base, vm->page.size, MADV_DONTFORK);
+	vm->to_kick = vm->page.nr_slots;
 	vm->doorbell = doorbell ? make_eventfd() : -1;
 	if ((doorbell && vm->doorbell < 0) || make_signals(vm)) {
 		isolat_fail(err, ISOLAT_FAILED, "make eventfds for VM", vm->config.name, "%s", strerror(errno));
@@ -74,26 +80,70 @@ void timer_vm_end_page(struct timer_vm *vm)
 	vm->page.base = NULL;
 }
 
-/*
- * The eventfds are the QEMU's too: it may have made them blocking, and filled them. An alarm that comes again and again
- * ends any write() that blocks, also where the first one came just before it; and what blocks once is not tried again.
- */
-void timer_vm_announce_death(struct timer_vm *vm)
+void timer_vm_mark_dead(struct timer_vm *vm)
 {
-	const struct itimerval alarm = { { .tv_usec = KICK_US }, { .tv_usec = KICK_US } }, off = { 0 };
-
 	if (!vm->page.base)
 		return;
 	__atomic_store_n(&vm->page.header->agent_state, EXITLESS_AGENT_DEAD, __ATOMIC_SEQ_CST);
+	vm->to_kick = 0;
+	vm->kick_ns = 0;
+	vm->daemon->kicks = true;
+}
+
+/* Of this process, so that one which is kept from its CPU blames nobody. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
+}
+
+static void give_up(struct timer_vm *vm, const char *why)
+{
+	timer_log_limited(&vm->log, "VM %s: its eventfds are %s: %u of its %u slots are not told of a death",
+			  vm->config.name, why, vm->page.nr_slots - vm->to_kick, vm->page.nr_slots);
+	vm->to_kick = vm->page.nr_slots;
+}
+
+/*
+ * The eventfds are the QEMU's too: it may have made them blocking, and filled them, or made each write long. An alarm
+ * that comes again and again ends any write() that blocks, also where the first one came just before it; what blocks
+ * once is not tried again, nor what takes too long in all.
+ */
+static void kick(struct timer_vm *vm, uint64_t until_ms)
+{
+	uint64_t from = cpu_ns();
+
+	while (vm->to_kick < vm->page.nr_slots && timer_loop_now_ms() <= until_ms) {
+		bool blocks = eventfd_write(vm->signals[vm->to_kick++], 1) && errno == EINTR;
+
+		if (blocks || vm->kick_ns + cpu_ns() - from > KICKS_NS)
+			give_up(vm, blocks ? "full" : "slow");
+	}
+	vm->kick_ns += cpu_ns() - from;
+}
+
+bool timer_vms_kick(struct timer_daemon *d)
+{
+	const struct itimerval alarm = { { .tv_usec = KICK_US }, { .tv_usec = KICK_US } }, off = { 0 };
+	uint64_t until_ms = timer_loop_now_ms() + SLICE_MS;
+	bool left = false;
+
+	if (!d->kicks)
+		return false;
 	setitimer(ITIMER_REAL, &alarm, NULL);
-	for (unsigned int i = 0; i < vm->page.nr_slots; i++) {
-		if (eventfd_write(vm->signals[i], 1) && errno == EINTR) {
-			timer_log_limited(&vm->log, "VM %s: its eventfds are full: it is not told of a death",
-					  vm->config.name);
-			break;
-		}
+	for (unsigned int i = 0; i < TIMER_MAX_VMS; i++) {
+		struct timer_vm *vm = d->vms[i];
+
+		if (!vm || !vm->page.base)
+			continue;
+		kick(vm, until_ms);
+		left |= vm->to_kick < vm->page.nr_slots;
 	}
 	setitimer(ITIMER_REAL, &off, NULL);
+	d->kicks = left;
+	return left;
 }
 
 /* A scanner that cannot be told of its VMs is replaced by one that starts with the right ones. */
@@ -156,6 +206,14 @@ static struct timer_scanner *choose_scanner(struct timer_daemon *d, int node)
 	return best;
 }
 
+void timer_vms_look(struct timer_daemon *d)
+{
+	for (unsigned int i = 0; i < TIMER_MAX_VMS; i++) {
+		if (d->vms[i])
+			timer_server_look(d->vms[i]);
+	}
+}
+
 int timer_vms_add(struct timer_daemon *d, const struct timer_vm_config *config, struct isolat_error *err)
 {
 	struct timer_vm *vm;
@@ -187,7 +245,9 @@ int timer_vms_add(struct timer_daemon *d, const struct timer_vm_config *config, 
 
 void timer_vms_remove(struct timer_vm *vm)
 {
-	timer_vm_announce_death(vm);
+	timer_vm_mark_dead(vm);
+	while (timer_vms_kick(vm->daemon))
+		;
 	timer_server_close(vm);
 	timer_log("VM %s: removed", vm->config.name);
 	vm->scanner->n_vms--;

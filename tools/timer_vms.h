@@ -13,9 +13,9 @@ struct timer_vm {
 	unsigned int index; /* in the daemon's table, and in its scanner's */
 	struct timer_log_limit log;
 	uint64_t connections, refused; /* counts */
-	uint64_t second_ms;	       /* when the second began in which it has connected.. */
+	uint64_t dry_ms;	       /* when its bucket of connections has run dry */
+	bool waits;		       /* its listener is not watched: the next connection comes too soon */
 	unsigned int killed_scanners;  /* that stood still in its signals */
-	unsigned int in_second;	       /* .. so often */
 
 	struct timer_source listener, client;
 	/* Of the client: */
@@ -24,6 +24,8 @@ struct timer_vm {
 	struct timer_page page; /* base NULL: there is none */
 	int doorbell;		/* an eventfd, or -1 */
 	int *signals;		/* page.nr_slots eventfds */
+	unsigned int to_kick;	/* the first slot that is still to be told of a death; nr_slots: none is */
+	uint64_t kick_ns;	/* what telling it has taken */
 };
 
 /* Makes VM @config and opens its socket. ISOLAT_USAGE if there is one of that name, or no room. */
@@ -33,6 +35,9 @@ int timer_vms_add(struct timer_daemon *d, const struct timer_vm_config *config, 
 void timer_vms_remove(struct timer_vm *vm);
 struct timer_vm *timer_vms_find(const struct timer_daemon *d, const char *name);
 
+/* Looks at what waits for its time; to be called often. */
+void timer_vms_look(struct timer_daemon *d);
+
 /* Gives @vm's new client a page and eventfds of its own. */
 int timer_vm_make_page(struct timer_vm *vm, struct isolat_error *err);
 void timer_vm_end_page(struct timer_vm *vm);
@@ -41,7 +46,13 @@ void timer_vm_end_page(struct timer_vm *vm);
 void timer_vm_serve(struct timer_vm *vm);
 void timer_vm_unserve(struct timer_vm *vm);
 
-/* Marks the page dead and signals every slot. Waits for no VM that has filled an eventfd. */
-void timer_vm_announce_death(struct timer_vm *vm);
+/* Marks the page dead. Its slots are then to be signalled by timer_vms_kick(). */
+void timer_vm_mark_dead(struct timer_vm *vm);
+
+/*
+ * Signals slots of VMs whose pages were marked, for some ms at most. Returns whether some are left: to be called again
+ * soon. Waits for no VM that has filled an eventfd, and gives up one whose eventfds have been made slow.
+ */
+bool timer_vms_kick(struct timer_daemon *d);
 
 #endif

@@ -441,6 +441,11 @@ bool microvm_worth_retry(const struct microvm *vm)
 	return vm->timed_out || vm->stale_int3 || vm->lost;
 }
 
+bool microvm_hung(const struct microvm *vm)
+{
+	return vm->timed_out && vm->booted && !vm->stale_int3;
+}
+
 void microvm_set_timeout(struct microvm *vm, unsigned int seconds)
 {
 	vm->config.timeout_s = seconds;

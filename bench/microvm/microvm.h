@@ -123,6 +123,8 @@ int microvm_start(const struct microvm_config *config, struct microvm **vm, stru
 #define MICROVM_TRIES 3
 int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_error *err);
 bool microvm_worth_retry(const struct microvm *vm);
+/* Whether it had booted, gave no more answer until its time was up, and nothing tells of that flaw. */
+bool microvm_hung(const struct microvm *vm);
 
 /* Replaces what is left of the VM's time by @seconds from now. */
 void microvm_set_timeout(struct microvm *vm, unsigned int seconds);

@@ -186,6 +186,12 @@ struct exitless_slot {
 	__u64 reserved2[5];
 };
 
+/*
+ * Not of the page: how both sides count lateness, by powers of two. Bin N has fires that were late by [2^N, 2^(N+1))
+ * ns, bin 0 also less, the last also more.
+ */
+#define EXITLESS_LATE_BINS 32
+
 /* Sizes and places are the contract: a compiler that lays them out otherwise must not build it. */
 #define EXITLESS_ASSERT(what) _Static_assert(what, #what)
 EXITLESS_ASSERT(sizeof(struct exitless_header) == EXITLESS_HEADER_SIZE);

@@ -92,6 +92,14 @@ active proctype vcpu()
 	arm()
 }
 
+#ifdef OTHER_VOIDS
+/* A vCPU that was fired at early voids the map, at whatever moment of the work's: nothing but 0 is to be seen of it. */
+active proctype other_vcpu()
+{
+	mem[MAP_SEQ] = 0
+}
+#endif
+
 inline take_map()
 {
 	v = mem[MAP_SEQ];

@@ -75,6 +75,7 @@ holds 'the daemon or its scanner dies or stalls, and a vCPU watches' exitless -D
 holds 'and while parked' exitless -DSAFETY -DFAULTS=1 -DWATCH -DARMS=1 -DTMAX=1
 holds 'the daemon and its scanner' exitless -DSAFETY -DFAULTS=2 -DRESTARTS=0 -DWATCH -DARMS=1 -DTMAX=1 -DPARK=0
 holds 'clocks, maps, a jump' exitless_clock -DSAFETY
+holds 'and another vCPU voids the map at any moment' exitless_clock -DSAFETY -DOTHER_VOIDS
 holds 'a 1.0 guest, a 1.1 agent' exitless -DNP -DGUEST_MINOR=0 -DFAULTS=1 -DARMS=1
 holds 'a 1.1 guest, a 1.0 agent' exitless -DNP -DPARK=0 -DFAULTS=1 -DARMS=1
 
@@ -98,6 +99,7 @@ breaks stuck 'the kick of a takeover comes before its state' exitless -DKICK_EAR
 breaks stuck 'an agent that was given up and beats again is not trusted again' exitless -DNO_SECOND_TRUST -DFAULTS=1 -DWATCH -DPARK=0 -DARMS=1
 
 breaks early 'the map is not read by its sequence number' exitless_clock -DTORN
+breaks early 'nor is one that another vCPU voids meanwhile' exitless_clock -DTORN -DOTHER_VOIDS
 breaks early 'the map takes the later of two readings' exitless_clock -DUPPER_BOUND
 breaks early 'the agent reads its clock before it sees the question' exitless_clock -DEARLY_TSC
 breaks early 'the agent answers before it looks at the map' exitless_clock -DMAP_LAST

@@ -152,6 +152,18 @@ timer()
 	refused "missing poll module" "find module $scratch/none.ko: No such file" --poll-module "$scratch/none.ko"
 	refused "missing kernel" "find kernel 9.99: " --kernel 9.99 --exitless-module "$scratch/sip.ko"
 	refused_json "missing module" "find module" "$scratch/none.ko" --json --exitless-module "$scratch/none.ko"
+	few_cpus
+}
+
+# Said before modules are looked for, or a VM is started.
+few_cpus()
+{
+	local first
+	first=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
+	taskset -cp "$first" $$ >"$scratch/taskset" 2>&1
+	ISOLAT_IN_LAB=1 refused "one CPU" "give the agent CPU $first: the guest needs another"
+	[ "$last" = "$first" ] || ISOLAT_IN_LAB=1 refused "a CPU that was kept away" \
+		"give the agent CPU $last: this command may not run there" --agent-cpu "$last"
 }
 
 words

@@ -123,6 +123,57 @@ static void test_cancel_and_replace(void **state)
 	fake_vm_free(&a);
 }
 
+/* Armings are counted by what the guest counts, from what it had when it came, and without a fire. */
+static void test_counts_armings(void **state)
+{
+	const struct timer_slot_stats *slots = stats.vms[0].slots;
+
+	fake_vm_make(&a, 3, 1);
+	fake_vm_map(&a, now, now, SAME);
+	fake_vm_run(&a, 1);
+	fake_slot(&a, 0)->seq = 500;
+	fake_slot(&a, 2)->seq = 7;
+	fake_arm(&a, 2, now, HOST + FAR);
+	add(0, &a, 1);
+	pass_at(HOST + 1 * US);
+	assert_int_equal(slots[0].armed, 0);
+	assert_int_equal(slots[1].armed, 0);
+	assert_int_equal(slots[2].armed, 1);
+	fake_arm(&a, 0, now, HOST + FAR);
+	fake_arm(&a, 0, now, HOST + FAR);
+	/* Read again after a ms, */
+	pass_at(HOST + 2 * MS);
+	assert_int_equal(slots[0].armed, 2);
+	assert_int_equal(slots[0].fired, 0);
+	/* and at a fire. What no guest counts is one. */
+	fake_slot(&a, 0)->seq = 3;
+	fake_slot(&a, 0)->expiry = HOST + 2 * MS + US;
+	fake_ring(&a);
+	pass_at(HOST + 2 * MS + US);
+	assert_int_equal(slots[0].armed, 3);
+	assert_int_equal(slots[0].fired, 1);
+	fake_vm_free(&a);
+}
+
+/* A TSC that has begun anew, as after a suspend: the beat stands, so that another scanner begins. */
+static void test_clock_begins_anew(void **state)
+{
+	uint64_t beat;
+
+	add_running(0, &a, 1, 1);
+	fake_arm(&a, 0, now, HOST + 10 * MS);
+	pass_at(HOST + 1 * MS);
+	beat = stats.beat;
+	assert_true(beat > 0);
+	for (unsigned int i = 1; i < 100; i++)
+		pass_at(i * MS);
+	assert_int_equal(stats.beat, beat);
+	timer_scan_sleep(scan, 1, -1);
+	assert_int_equal(stats.beat, beat);
+	assert_int_equal(fake_signals(&a, 0), 0);
+	fake_vm_free(&a);
+}
+
 /* Lateness is counted from the arming if the expiry was past then. */
 static void test_armed_in_the_past(void **state)
 {
@@ -405,6 +456,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_fires_at_expiry),
 		TEST(test_cancel_and_replace),
+		TEST(test_counts_armings),
+		TEST(test_clock_begins_anew),
 		TEST(test_armed_in_the_past),
 		TEST(test_map),
 		TEST(test_bad_maps),

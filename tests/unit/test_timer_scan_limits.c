@@ -12,9 +12,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "timer_fake.h"
+#include "timer_scan_impl.h"
 
 #define US   1000ULL
 #define MS   1000000ULL
@@ -27,11 +29,33 @@ static struct timer_stats stats;
 static struct timer_scan *scan;
 static struct fake_vm bad, good[NEIGHBOURS];
 static uint64_t now, step;
-static unsigned int armed; /* of each neighbour */
+static uint64_t line_ns, lines_seen, lines_spent; /* what a line of the bad one's page takes, and what they took */
+static uint64_t burn_ns;			  /* what is worked at each look */
+static unsigned int armed;			  /* of each neighbour */
+
+/* What reading the bad one's lines takes. */
+static uint64_t read_lines(void)
+{
+	uint64_t lines = scan->vms[0].lines, n = lines < lines_seen ? lines : lines - lines_seen;
+
+	lines_seen = lines;
+	lines_spent += n * line_ns;
+	return n * line_ns;
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
 
 static uint64_t read_clock(void *arg)
 {
-	now += step;
+	now += step + (line_ns ? read_lines() : 0);
+	for (uint64_t end = burn_ns ? thread_ns() + burn_ns : 0; end && thread_ns() < end;)
+		;
 	return now;
 }
 
@@ -55,6 +79,7 @@ static int begin(void **state)
 	now = HOST;
 	step = 200;
 	armed = 0;
+	line_ns = lines_seen = lines_spent = burn_ns = 0;
 	assert_int_equal(timer_scan_new(&scan, &timer_scan_defaults, 1000000, &stats, &err), 0);
 	timer_scan_set_clock(scan, read_clock, NULL);
 	for (unsigned int i = 0; i < NEIGHBOURS; i++)
@@ -143,22 +168,142 @@ static void test_slow_fires(void **state)
 	assert_in_range(spent, 200 * MS, 260 * MS);
 }
 
-/* Lines that take long to read: the VM that has so many of them is visited less. */
+/* For 200 ms, beside neighbours that are all fired in each pass. Returns how often the bad one had to wait. */
+static uint64_t pass_beside_lines(uint64_t each_ns, void (*write_page)(void))
+{
+	uint64_t most = 0;
+
+	/* It does not ring, and so is never parked. */
+	fake_vm_run(&bad, 0);
+	step = 20;
+	line_ns = each_ns;
+	while (now < HOST + 200 * MS) {
+		uint64_t spent = lines_spent, limited = stats.vms[0].limited;
+
+		if (write_page)
+			write_page();
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+		if (limited && lines_spent - spent > most)
+			most = lines_spent - spent;
+	}
+	/* Once its share is used up: at once what it has of a pass of 20 us, and a chunk and the header's lines. */
+	assert_true(most <= (SCAN_CHUNK + 4 + 1) * each_ns + 8 * US);
+	return stats.vms[0].limited;
+}
+
+/* Lines that take long to read, for they are another CPU's: the VM has its share, and its bucket, and not more. */
 static void test_rewrites_lines(void **state)
 {
-	unsigned int passes = 0;
+	assert_true(pass_beside_lines(150, NULL) > 0);
+	assert_in_range(lines_spent, 40 * MS, 55 * MS);
+}
 
-	/* A chunk takes 5 us in place of 0.1. */
-	step = 5 * US;
-	while (now < HOST + 200 * MS) {
+/* The same with somewhat dear lines: in other words, all of what they cost is charged, but for a little. */
+static void test_rewrites_some_lines(void **state)
+{
+	assert_true(pass_beside_lines(40, NULL) > 0);
+	assert_in_range(lines_spent, 55 * MS, 80 * MS);
+}
+
+/* One with few slots, in visits too short for a look at the clock in each. */
+static void test_rewrites_few_lines(void **state)
+{
+	timer_scan_remove(scan, 0);
+	fake_vm_free(&bad);
+	add(0, &bad, 16);
+	fake_vm_run(&bad, 0);
+	step = 20;
+	line_ns = 1;
+	while (now < HOST + 10 * MS)
+		timer_scan_pass(scan);
+	assert_int_equal(stats.vms[0].limited, 0);
+	line_ns = 150;
+	while (now < HOST + 110 * MS)
+		timer_scan_pass(scan);
+	assert_true(stats.vms[0].limited > 0);
+	assert_in_range(lines_spent, 20 * MS, 40 * MS);
+}
+
+static void ask_without_map(void)
+{
+	bad.page.header->map_seq = 0;
+	bad.page.header->sync_seq++;
+}
+
+/* Without a map, asking all the time: its slots are not read for nothing. */
+static void test_unmapped(void **state)
+{
+	uint64_t passes = 0;
+
+	step = 20;
+	line_ns = 150;
+	while (now < HOST + 20 * MS) {
+		ask_without_map();
 		arm_neighbours();
 		timer_scan_pass(scan);
 		check_neighbours();
 		passes++;
 	}
+	assert_true(lines_spent <= passes * 4 * line_ns);
+}
+
+/* The same without questions, where the page is read to see whether it can be parked: that is charged. */
+static void test_unmapped_read(void **state)
+{
+	bad.page.header->map_seq = 0;
+	assert_true(pass_beside_lines(150, NULL) > 0);
+	assert_in_range(lines_spent, 40 * MS, 55 * MS);
+}
+
+/* A VM of 512 vCPUs, whose lines are read a dozen at a time from other CPUs, never waits. */
+static void test_honest(void **state)
+{
+	assert_int_equal(pass_beside_lines(4, NULL), 0);
+	/* Nor when all of them arm at once, each ms. */
+	for (unsigned int ms = 0; ms < 100; ms++) {
+		line_ns = 80;
+		timer_scan_pass(scan);
+		line_ns = 4;
+		for (uint64_t end = now + MS; now < end;)
+			timer_scan_pass(scan);
+	}
+	assert_int_equal(stats.vms[0].limited, 0);
+}
+
+/* Fires in which the scanner is kept from its CPU are not the VM's doing. */
+static void test_kept_from_cpu(void **state)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		fake_arm(&bad, 0, now, now);
+		fake_ring(&bad);
+		step = 5 * MS;
+		timer_scan_pass(scan);
+		step = 20;
+		assert_int_equal(fake_signals(&bad, 0), 1);
+		now += 10 * MS;
+		timer_scan_pass(scan);
+	}
+	assert_int_equal(stats.vms[0].limited, 0);
+}
+
+/* Fires in which it works are: from the second on. */
+static void test_works_in_fires(void **state)
+{
+	unsigned int fires = 0;
+
+	timer_scan_pass(scan);
+	for (unsigned int i = 0; i < 20; i++) {
+		fake_arm(&bad, 0, now, now);
+		fake_ring(&bad);
+		step = MS / 2;
+		burn_ns = MS;
+		timer_scan_pass(scan);
+		fires += (unsigned int)fake_signals(&bad, 0);
+	}
 	assert_true(stats.vms[0].limited > 0);
-	assert_true(stats.vms[0].passes < passes / 2);
-	assert_true(stats.vms[1].passes > passes * 9 / 10);
+	assert_in_range(fires, 2, 15);
 }
 
 /* Maps, questions, states: each visit answers one. */
@@ -271,8 +416,19 @@ static void test_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_arms_in_the_past), TEST(test_slow_fires), TEST(test_rewrites_lines),
-		TEST(test_nonsense),	     TEST(test_full),	    TEST(test_blocks),
+		TEST(test_arms_in_the_past),
+		TEST(test_slow_fires),
+		TEST(test_rewrites_lines),
+		TEST(test_rewrites_some_lines),
+		TEST(test_rewrites_few_lines),
+		TEST(test_unmapped),
+		TEST(test_unmapped_read),
+		TEST(test_honest),
+		TEST(test_kept_from_cpu),
+		TEST(test_works_in_fires),
+		TEST(test_nonsense),
+		TEST(test_full),
+		TEST(test_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

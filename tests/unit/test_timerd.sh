@@ -198,6 +198,15 @@ test_permissions()
 	same "another user, control" "connect: Permission denied" "$(as_nobody ask "$run/control" '{}')"
 	same "its own user" "slots 1 minor 1 doorbell 0x10000" "$(as_nobody "$run/mine.sock" greeting)"
 	"$isolat" timer remove mine --run-dir "$run"
+	"$isolat" timer add ours:1 --group "$nobody" --mode 0660 --run-dir "$run"
+	same "mode and group" "660 0 $nobody" "$(stat -c '%a %u %g' "$run/ours.sock")"
+	same "its group" "slots 1 minor 1 doorbell 0x10000" \
+		"$(setpriv --reuid "$nobody" --regid "$nobody" --clear-groups timeout 20 "$scratch/peer" "$run/ours.sock" \
+			greeting 2>&1)"
+	same "another group" "connect: Permission denied" \
+		"$(setpriv --reuid "$nobody" --regid 1 --clear-groups timeout 20 "$scratch/peer" "$run/ours.sock" \
+			greeting 2>&1)"
+	"$isolat" timer remove ours --run-dir "$run"
 }
 
 test_deaths()
@@ -216,6 +225,59 @@ test_deaths()
 		p=\$('$isolat' timer status --json --run-dir '$run' | jq '.scanners[0] | select(.running) | .pid')
 		[ -z \"\$p\" ] || kill -KILL \"\$p\" 2>/dev/null; done; true"
 	same "a restart storm" "fired 5 lost 0 early 0;" "$(peer a run "sh:$kills" state:2 state:1 fire:0:5:100)"
+}
+
+test_armings()
+{
+	local restart word
+	restart="kill -KILL $(scanner)"
+	# Each is earlier than those before: the page may be parked until then.
+	# What is counted of a's vCPUs, as soon as that is $1, for 10 s at most.
+	cat >"$scratch/counts" <<-END
+		for i in \$(seq 100); do
+			got=\$('$isolat' timer status --json --run-dir '$run' |
+				jq -c '.vms[0].vcpus | map([.slot, .armed, .fired])')
+			[ "\$got" = "\$1" ] && break
+			sleep 0.1
+		done
+		echo "\$got"
+	END
+	word="sh:bash '$scratch/counts' '[[0,1,0],[1,2,0]]'"
+	same "armings without a fire" "[[0,1,0],[1,2,0]];" \
+		"$(peer a run arm:0:50000000 arm:1:40000000 arm:1:30000000 "$word")"
+	same "after a takeover: what is armed, and what comes" "[[0,1,0],[1,2,0]];" \
+		"$(peer a run arm:0:50000000 arm:0:40000000 arm:1:40000000 "sh:$restart" state:2 state:1 run \
+			arm:1:30000000 "$word")"
+}
+
+# A daemon that runs for 10 ms of each 60.
+test_starved()
+{
+	local pulses
+	pulses="before=\$(grep -c 'stands still' '$scratch/log'); kill -STOP $(scanner); noticed=no
+		for i in \$(seq 50); do
+			kill -STOP $pid; sleep 0.05; kill -CONT $pid; sleep 0.01
+			[ \$(grep -c 'stands still' '$scratch/log') = \$before ] || { noticed=yes; break; }
+		done; echo \$noticed"
+	same "a starved daemon supervises" "yes;fired 5 lost 0 early 0;" "$(peer a run "sh:$pulses" state:1 fire:0:5:100)"
+	if [ "$(id -u)" = 0 ]; then
+		same "its nice, and its scanner's" "-20 -20" "$(ps -o ni= -p "$pid,$(scanner)" | xargs)"
+	fi
+}
+
+test_slow_eventfds()
+{
+	if [ "$(id -u)" != 0 ]; then
+		echo "ok slow eventfds # SKIP needs root"
+		return
+	fi
+	"$isolat" timer add slow:4 --run-dir "$run"
+	same "a death beside slow eventfds" "fired 10 lost 0 early 0;" \
+		"$(peer slow run slow:200 "sh:$scratch/peer $run/a.sock run drain restarts:1:$run/control run fire:0:10:100 |
+			tail -n 1")"
+	same "they are given up, and told" 1 \
+		"$(grep -c 'VM slow: its eventfds are slow: [1-3] of its 4 slots' "$scratch/log" | sed 's/[1-9].*/1/')"
+	"$isolat" timer remove slow --run-dir "$run"
 }
 
 test_hostile()
@@ -304,6 +366,21 @@ test_ends()
 	pid=
 }
 
+# The fifth in a row, and those after it, wait.
+test_connections()
+{
+	local i
+	start_daemon --vm a:2 || verdict "daemon starts again" "it does not"
+	for ((i = 0; i < 4; i++)); do
+		peer a greeting >/dev/null
+	done
+	same "four connections at once" 0 "$(grep -c 'connects too often' "$scratch/log")"
+	same "a fifth one waits, and comes" "slots 2 minor 1 doorbell 0x10000; 1" \
+		"$(peer a greeting) $(grep -c 'connects too often' "$scratch/log")"
+	same "none was refused" "[5,0]" "$(status '.vms[0] | [.connections, .connections_refused]')"
+	stop_daemon TERM
+}
+
 : >"$scratch/log"
 test_options
 test_timers
@@ -311,8 +388,12 @@ test_status
 test_add_remove
 test_permissions
 test_deaths
+test_armings
+test_starved
+test_slow_eventfds
 test_hostile
 test_jump
 test_many
 test_ends
+test_connections
 exit "$failed"

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -295,6 +296,23 @@ static void block(void)
 	}
 }
 
+/* Eventfds that make each signal long: @n * @n wait for each, in as many sets. */
+static void slow(unsigned int n)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int sets[256], copy;
+
+	for (unsigned int i = 0; i < n && i < 256; i++)
+		sets[i] = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned int i = 0; i < n * nr_slots; i++) {
+		copy = dup(signals[i % nr_slots]);
+		for (unsigned int k = 0; k < n && k < 256; k++) {
+			if (epoll_ctl(sets[k], EPOLL_CTL_ADD, copy, &event))
+				die("waiter %u of set %u: %s", i, k, strerror(errno));
+		}
+	}
+}
+
 /* ---- Words ---- */
 
 static bool is_pristine(void)
@@ -396,6 +414,8 @@ static void obey(const char *word)
 		go_wild(a);
 	} else if (!strcmp(what, "block")) {
 		block();
+	} else if (!strcmp(what, "slow")) {
+		slow(a);
 	} else if (!strcmp(what, "hung-up")) {
 		wait_hang_up();
 	} else if (sscanf(word, "restarts:%u:%99s", &a, rest_of) == 2) {

@@ -5,7 +5,8 @@
  * usage: run MATRIX [NAME-OR-GROUP]
  *
  * ISOLAT_BUILD is the build folder: our modules are in guest/KERNEL and tests/vm/modules/KERNEL below it, programs in
- * tests/vm/cases, consoles go to logs. A VM that gives no answer within its time is tried once more, and that is said.
+ * tests/vm/cases, consoles go to logs. A VM that gives no answer within its time is tried once more, and that is said;
+ * but not where the row says that a hang is a failure.
  */
 #include <errno.h>
 #include <limits.h>
@@ -37,7 +38,7 @@ struct test {
 	const char *places[MAX_WORDS];
 	const char *absent;
 	size_t n_masks, n_places;
-	bool is_case, is_script, alone, needs_image;
+	bool is_case, is_script, alone, needs_image, hang_fails;
 	const char *qemu_args[MAX_WORDS + 4];
 	unsigned int timer_slots;	       /* an agent of the exitless timer, with so many; 0: none */
 	const char *timer_args[MAX_WORDS + 1]; /* for it */
@@ -101,6 +102,8 @@ static void parse_option(struct test *t, const char *word)
 		t->is_script = true;
 	else if (!strcmp(word, "alone"))
 		t->alone = true;
+	else if (!strcmp(word, "hang-fails"))
+		t->hang_fails = true;
 	else if (!strcmp(word, "leak-scan"))
 		c->leak_scan = true;
 	else if (!strcmp(word, "host"))
@@ -283,7 +286,7 @@ static struct rdt_state *open_state(const struct test *t, bool writable, struct 
 
 struct outcome {
 	int status;
-	bool hung;
+	bool worth_retry;
 	unsigned int findings;
 	unsigned int asked, wrong; /* lines "rdt-is", and those that were not so */
 	char last[512];		   /* the program's last line */
@@ -420,7 +423,7 @@ static int run_vm(struct test *t, struct outcome *outcome, struct isolat_error *
 		       event.text);
 		fflush(stdout);
 	}
-	outcome->hung = microvm_worth_retry(vm);
+	outcome->worth_retry = microvm_worth_retry(vm) && !(t->hang_fails && microvm_hung(vm));
 	microvm_end(vm);
 	timer_agent_stop(&t->agent);
 	return rc;
@@ -486,7 +489,7 @@ static bool run_test(const char *line, const char *kernel, size_t number)
 	console = format_string("%s/logs/%s-%s.console", build_dir(), t.name, kernel);
 	complete_config(&t, kernel, console);
 	rc = run_vm(&t, &outcome, &err);
-	for (int tries = 1; rc < 0 && outcome.hung && tries < MICROVM_TRIES; tries++) {
+	for (int tries = 1; rc < 0 && outcome.worth_retry && tries < MICROVM_TRIES; tries++) {
 		printf("# retried: %s\n", err.reason);
 		rc = run_vm(&t, &outcome, &err);
 	}

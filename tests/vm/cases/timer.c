@@ -18,17 +18,6 @@ static bool status_is(const char *key, const char *value)
 	return !strcmp(xt_status(key), value);
 }
 
-/* Waits for @key to be @value; sleeps where the timers are sure. */
-static bool becomes(const char *key, const char *value)
-{
-	for (int i = 0; i < 5000; i++) {
-		if (status_is(key, value))
-			return true;
-		sleep_ms(2);
-	}
-	return false;
-}
-
 /* All of them must go on for another @n sleeps each. */
 static void go_on(int cpus, int n)
 {
@@ -62,7 +51,7 @@ static void serves(int cpu)
 
 	guest_pin(cpu);
 	for (int i = 0; i < 5; i++) {
-		require(becomes("state", "runs"), "state: %s", xt_status("state"));
+		require(xt_becomes("state", "runs"), "state: %s", xt_status("state"));
 		strcpy(fallbacks, xt_status("fallbacks"));
 		before = counts_of(cpu);
 		naps(300, 300);
@@ -103,6 +92,7 @@ static void basic(void)
 		serves(cpu);
 	printf("figure timer-width_cycles value=%s\n", xt_status("width_cycles"));
 	never_early();
+	xt_balance();
 	xt_unload();
 	guest_pin(cpus - 1);
 	naps(100, 300);
@@ -187,6 +177,7 @@ static void toggle(void)
 	check(!failed, "off and on 30 times: %d failures", failed);
 	sleepers_stop(sleepers, cpus);
 	never_early();
+	xt_balance();
 	xt_unload();
 }
 
@@ -223,6 +214,7 @@ static void hotplug(void)
 	check(!failed, "CPUs %d and 1 offline and online 5 times: %d failures", last, failed);
 	sleepers_stop(sleepers, cpus);
 	never_early();
+	xt_balance();
 	xt_unload();
 }
 
@@ -240,6 +232,7 @@ static void suspend_in(const char *state)
 	}
 	sleepers_stop(sleepers, cpus);
 	never_early();
+	xt_balance();
 	xt_unload();
 }
 
@@ -248,8 +241,14 @@ static void s3(void)
 	suspend_in("mem");
 }
 
+/* Without the HPET nothing but the clock's alarm ends it. */
 static void s2idle(void)
 {
+	char *clocks = guest_read_file("/sys/devices/system/clocksource/clocksource0/available_clocksource");
+
+	check(clocks && strstr(clocks, "acpi_pm") && !strstr(clocks, "hpet"), "no HPET: %.*s",
+	      clocks ? (int)strcspn(clocks, "\n") : 0, clocks);
+	free(clocks);
 	rtc_may_wake();
 	suspend_in("freeze");
 	guest_unload_module("rtc_wake");

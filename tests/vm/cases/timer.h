@@ -119,14 +119,59 @@ UNUSED static int cpus_online(void)
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-UNUSED static bool xt_wait_state(const char *state, unsigned int limit_ms)
+#define XT_WAIT_MS 30000
+
+/* Waits until @key of the status is @value, or with @is false, is no longer. */
+UNUSED static bool xt_wait(const char *key, const char *value, bool is)
 {
-	for (unsigned int ms = 0; ms < limit_ms; ms += 10) {
-		if (!strcmp(xt_status("state"), state))
+	for (unsigned int ms = 0; ms < XT_WAIT_MS; ms += 2) {
+		if (!strcmp(xt_status(key), value) == is)
 			return true;
-		usleep(10000);
+		sleep_ms(2);
 	}
 	return false;
+}
+
+UNUSED static bool xt_becomes(const char *key, const char *value)
+{
+	return xt_wait(key, value, true);
+}
+
+/* The sum of @cpu's line of the file "lateness", the number of the CPU left out. */
+static long long xt_lateness_sum(int cpu)
+{
+	char *text = guest_read_file(XT_DEBUGFS "lateness"), *save = NULL;
+	long long sum = -1;
+
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+		char *end;
+
+		if (strtol(line, &end, 10) != cpu)
+			continue;
+		sum = 0;
+		for (char *at = end; *at; at = end)
+			sum += strtoll(at, &end, 10);
+	}
+	free(text);
+	return sum;
+}
+
+/*
+ * What became of each timer that was armed, off the agent, so that none is under way: it fired, was cancelled, or set
+ * anew. And each that fired is in the histogram.
+ */
+UNUSED static void xt_balance(void)
+{
+	require(!guest_write_file(XT_DEBUGFS "enable", "0") && !cpus_exitless(), "off");
+	for (int cpu = 0; cpu < MAX_CPUS && xt_count("armed", cpu) >= 0; cpu++) {
+		long long armed = xt_count("armed", cpu), fired = xt_count("fired", cpu);
+		long long cancelled = xt_count("cancelled", cpu), replaced = xt_count("replaced", cpu);
+
+		check(armed == fired + cancelled + replaced,
+		      "CPU %d: %lld armed, %lld fired, %lld cancelled, %lld replaced", cpu, armed, fired, cancelled,
+		      replaced);
+		check(xt_lateness_sum(cpu) == fired, "CPU %d: %lld in the histogram", cpu, xt_lateness_sum(cpu));
+	}
 }
 
 /* --- time --- */
@@ -145,7 +190,7 @@ struct sleeper {
 	unsigned int us;
 	pthread_t thread;
 	volatile bool stop;
-	volatile uint64_t deadline; /* of the sleep that it is in, ns */
+	volatile bool ended;
 	volatile uint64_t sleeps, worst_ns;
 };
 
@@ -158,19 +203,20 @@ static void *sleeper_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1);
 	while (!s->stop) {
 		struct timespec ts;
-		uint64_t late;
+		uint64_t deadline, late;
 
 		if (s->sleeps % 20 == 0)
 			guest_pin(s->cpu); /* again and again: going offline unbinds it */
-		s->deadline = now_ns() + (s->us + (rand_r(&random) % 8 ? 0 : rand_r(&random) % 5000)) * 1000ULL;
-		ts.tv_sec = s->deadline / 1000000000ULL;
-		ts.tv_nsec = s->deadline % 1000000000ULL;
+		deadline = now_ns() + (s->us + (rand_r(&random) % 8 ? 0 : rand_r(&random) % 5000)) * 1000ULL;
+		ts.tv_sec = deadline / 1000000000ULL;
+		ts.tv_nsec = deadline % 1000000000ULL;
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-		late = now_ns() - s->deadline;
+		late = now_ns() - deadline;
 		if (late > s->worst_ns)
 			s->worst_ns = late;
 		s->sleeps++;
 	}
+	s->ended = true;
 	return NULL;
 }
 
@@ -183,22 +229,8 @@ UNUSED static void sleepers_start(struct sleeper *s, int n, unsigned int us)
 	}
 }
 
-/* A sleep that is this much overdue will not end any more. */
-#define LOST_NS 5000000000ULL
-
-/* How many of them sleep far beyond their time. */
-UNUSED static int sleepers_lost(const struct sleeper *s, int n)
-{
-	uint64_t now = now_ns();
-	int lost = 0;
-
-	for (int i = 0; i < n; i++)
-		lost += now > s[i].deadline + LOST_NS;
-	return lost;
-}
-
-/* Whether each of them sleeps @count times from now on, within half a minute. */
-UNUSED static bool sleepers_go_on(struct sleeper *s, int n, uint64_t count)
+/* How many of them do not sleep @count times from now on, within half a minute. */
+UNUSED static int sleepers_lost(struct sleeper *s, int n, uint64_t count)
 {
 	uint64_t before[MAX_CPUS];
 	int going = 0;
@@ -211,7 +243,12 @@ UNUSED static bool sleepers_go_on(struct sleeper *s, int n, uint64_t count)
 		for (int i = 0; i < n; i++)
 			going += s[i].sleeps >= before[i] + count;
 	}
-	return going == n;
+	return n - going;
+}
+
+UNUSED static bool sleepers_go_on(struct sleeper *s, int n, uint64_t count)
+{
+	return !sleepers_lost(s, n, count);
 }
 
 UNUSED static uint64_t sleepers_worst_ns(struct sleeper *s, int n)
@@ -225,15 +262,22 @@ UNUSED static uint64_t sleepers_worst_ns(struct sleeper *s, int n)
 	return worst;
 }
 
-/* Ends them; one that is lost stays behind, and is told. */
+/* Ends them: the last sleep of each must end too. */
 UNUSED static void sleepers_stop(struct sleeper *s, int n)
 {
+	int ended = 0;
+
 	for (int i = 0; i < n; i++)
 		s[i].stop = true;
-	check(!sleepers_lost(s, n), "%d of %d sleepers are lost", sleepers_lost(s, n), n);
+	for (int ms = 0; ms < 30000 && ended < n; ms += 10) {
+		usleep(10000);
+		ended = 0;
+		for (int i = 0; i < n; i++)
+			ended += s[i].ended;
+	}
+	require(ended == n, "the sleeps of %d of %d CPUs ended", ended, n);
 	for (int i = 0; i < n; i++)
-		if (now_ns() < s[i].deadline + LOST_NS)
-			pthread_join(s[i].thread, NULL);
+		pthread_join(s[i].thread, NULL);
 }
 
 /* --- the agent --- */
