@@ -31,11 +31,13 @@
 #define FIRE_MOST_NS 50000
 #define LINE_MOST_NS 200
 /*
- * What lines that nobody writes cost at most: so many times what they cost where nobody can. A line that its guest has
- * written costs 50 to 100 ns: an honest VM has a few such in a visit, which the others' room covers. Where there are so
- * many VMs that lines come from the last level of cache, and cost more, none of them has a share worth limiting.
+ * What lines that nobody writes cost at most: so many times what they cost where nobody can, and no less than from L2.
+ * A line that its guest has written costs 50 to 100 ns: an honest VM has a few such in a visit, which the others' room
+ * covers. Where there are so many VMs that lines come from the last level of cache, and cost more, none of them has a
+ * share worth limiting.
  */
 #define LINE_FREE  2
+#define LINE_L2_NS 5
 #define OWN_PASSES 64
 /* Under a test's clock. */
 #define TEST_LINE_FREE_NS 8
@@ -112,6 +114,8 @@ int timer_scan_new(struct timer_scan **scan_out, const struct timer_scan_limits 
 	scan->next_wake = EXITLESS_NEVER;
 	set_limits(scan, limits);
 	scan->line_free = LINE_FREE * read_own_lines();
+	if (scan->line_free < scan_cycles(scan, LINE_L2_NS))
+		scan->line_free = scan_cycles(scan, LINE_L2_NS);
 	scan->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (scan->epoll < 0) {
 		free(scan);

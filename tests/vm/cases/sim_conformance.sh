@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# sim_conformance.sh BUILD KERNEL [cdp]: in a host VM with emulated RDT, the same operations (tests/sim/conformance.sh) on the
+# sim_conformance.sh BUILD KERNEL [MOUNT-OPTIONS]: in a host VM with emulated RDT, the same operations (tests/sim/conformance.sh) on the
 # stock kernel's resctrl and on the simulator, told to be a machine of the same shape. What they say has to be the same,
 # operation by operation, but for what tests/sim/differences lists with a reason.
 set -u
@@ -83,11 +83,5 @@ try() { # NAME MOUNT-OPTIONS
 
 mount -t resctrl resctrl $resctrl && shape=$(shape) && umount $resctrl || exit 1
 echo "shape: $shape" | tr '\n' ' '; echo
-# Once is enough for what both kernels do alike: it takes half a minute.
-if [ "${3:-}" = cdp ]; then
-	try cdp cdp
-	exit "$failed"
-fi
-try plain ''
-[ "$kernel" = 6.1 ] || grep -q AuthenticAMD /proc/cpuinfo || try MBps mba_MBps
+try "${3:-plain}" "${3:-}"
 exit "$failed"
