@@ -31,18 +31,18 @@
 #define FIRE_MOST_NS 50000
 #define LINE_MOST_NS 200
 /*
- * What lines that nobody writes cost at most: so many times what they cost where nobody can, and no less than from L2.
- * A line that its guest has written costs 50 to 100 ns: an honest VM has a few such in a visit, which the others' room
- * covers. Where there are so many VMs that lines come from the last level of cache, and cost more, none of them has a
- * share worth limiting.
+ * What lines that nobody writes cost at most: so many times what they cost where nobody can, and where that is very
+ * little, as from L2. A line that its guest has written costs 50 to 100 ns: an honest VM has a few such in a visit,
+ * which the others' room covers. Where there are so many VMs that lines come from the last level of cache, and cost
+ * more, none of them has a share worth limiting.
  */
-#define LINE_FREE  2
-#define LINE_L2_NS 5
-#define OWN_PASSES 64
+#define LINE_FREE     3
+#define LINE_LEAST_NS 3
+#define OWN_PASSES    64
 /* Under a test's clock. */
 #define TEST_LINE_FREE_NS 8
-/* What is done in a visit besides, at most, with the clock. */
-#define VISIT_FREE_NS 60
+/* What a visit costs besides, and a look at the clock, at most. */
+#define VISIT_FREE_NS 30
 
 const struct timer_scan_limits timer_scan_defaults = {
 	.park_ns = 1000000,
@@ -114,8 +114,8 @@ int timer_scan_new(struct timer_scan **scan_out, const struct timer_scan_limits 
 	scan->next_wake = EXITLESS_NEVER;
 	set_limits(scan, limits);
 	scan->line_free = LINE_FREE * read_own_lines();
-	if (scan->line_free < scan_cycles(scan, LINE_L2_NS))
-		scan->line_free = scan_cycles(scan, LINE_L2_NS);
+	if (scan->line_free < scan_cycles(scan, LINE_LEAST_NS))
+		scan->line_free = scan_cycles(scan, LINE_LEAST_NS);
 	scan->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (scan->epoll < 0) {
 		free(scan);
@@ -294,8 +294,10 @@ void timer_scan_announce_death(struct timer_scan *scan)
 
 static void flush_stats(struct timer_scan *scan, struct scan_vm *vm)
 {
+	uint64_t lines = vm->passes + vm->lines;
+
 	STORE(vm->stats->passes, vm->stats->passes + vm->passes);
-	STORE(vm->stats->cycles, vm->stats->cycles + vm->cycles + vm->lines * scan->line_cost / 1024);
+	STORE(vm->stats->cycles, vm->stats->cycles + vm->cycles + lines * scan->line_cost / 1024);
 	vm->passes = vm->lines = vm->cycles = 0;
 }
 

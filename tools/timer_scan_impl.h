@@ -50,7 +50,6 @@ struct scan_vm {
 	uint32_t guest_state, guest_version;	/* likewise */
 	uint64_t map_host, map_guest, map_mult; /* the map in use; map_host by the clock that jumps */
 	uint64_t last_active;			/* a fire, a ring, a question: not parked soon after */
-	uint64_t next_count;			/* of its armings */
 	uint64_t passes, lines;			/* not yet in stats */
 	unsigned int nr_slots;
 	unsigned int cursor; /* where the last visit stopped, its fires used up */
@@ -94,6 +93,8 @@ struct timer_scan {
 	bool mixed;	    /* of more than one VM */
 	uint64_t metered;   /* until then each visit is looked at by itself */
 	uint64_t passes;
+	uint64_t next_count;	     /* of armings */
+	bool counts;		     /* in this pass */
 	uint64_t cpu_ns, cpu_at;     /* CPU time of this thread, and when it was that */
 	long waits;		     /* how often it had waited then */
 	uint64_t lines, read_cycles; /* since the last tick: what a line costs */
@@ -134,6 +135,15 @@ static inline uint64_t scan_guest_time(const struct timer_scan *scan, const stru
 
 /* timer_scan.c */
 
+/* Whether the guest wrote to its line of the header. */
+static inline bool scan_header_changed(const struct scan_vm *vm)
+{
+	const struct exitless_header *header = vm->header;
+
+	return (LOAD(header->sync_seq) ^ vm->sync_seq) | (LOAD(header->map_seq) ^ vm->map_seq) |
+	       (LOAD(header->guest_state) ^ vm->guest_state) | (LOAD(header->guest_version) ^ vm->guest_version);
+}
+
 /* Looks at the clock; returns the cycles since the last look. That long no timer was watched. */
 uint64_t scan_look(struct timer_scan *scan);
 /* Looks at this thread's CPU time; returns the cycles since the last such look in which it was kept from its CPU. */
@@ -151,8 +161,6 @@ void scan_visit_all(struct timer_scan *scan);
 void scan_count_armings(const struct scan_vm *vm, unsigned int i, unsigned int end);
 /* Signals all slots, expired or not. */
 void scan_kick(struct timer_scan *scan, struct scan_vm *vm);
-/* Whether the guest wrote to its line of the header. */
-bool scan_header_changed(const struct scan_vm *vm);
 
 /* timer_scan_park.c */
 

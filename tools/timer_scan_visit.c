@@ -17,6 +17,8 @@
 #define ARMINGS_MOST (1 << 20)
 /* How often lines are looked at together, where none seemed dear: in one of so many passes. */
 #define METER_PASSES 16
+/* Dear lines, of those that were looked at together, that make each visit be looked at. */
+#define METER_SLACK 4
 
 /* ---- Signals ---- */
 
@@ -92,13 +94,18 @@ static void charge_time(struct timer_scan *scan, struct scan_vm *vm, uint64_t cy
 static void meter(struct timer_scan *scan, struct scan_vm *vm)
 {
 	uint64_t lines = scan->since, most = lines * scan->line_most;
-	uint64_t free = (scan->visit_free + lines * scan->line_free) << scan->mixed, took = scan_look(scan);
+	uint64_t free = 2 * scan->visit_free + lines * scan->line_free, took = scan_look(scan);
 	bool mixed = scan->mixed;
 
+	/* Of two lines or more each. */
+	if (mixed)
+		free += lines / 2 * scan->visit_free;
 	scan->mixed = false;
 	if (likely(took <= free))
 		return;
-	scan->metered = scan->now + scan->ms;
+	/* Timers that were armed just now are no reason yet, nor is what no lines can cost. */
+	if (took > free + METER_SLACK * scan->line_most && took <= most)
+		scan->metered = scan->now + scan->ms;
 	if (took > most)
 		took = most;
 	if (!mixed && took > free)
@@ -310,11 +317,9 @@ static unsigned int visit_range(struct timer_scan *scan, struct scan_vm *vm, uns
 
 static void visit_slots(struct timer_scan *scan, struct scan_vm *vm)
 {
-	struct visit visit = { .earliest = EXITLESS_DISARMED, .counts = scan->now >= vm->next_count };
+	struct visit visit = { .earliest = EXITLESS_DISARMED, .counts = scan->counts };
 	unsigned int from = vm->cursor, at;
 
-	if (unlikely(visit.counts))
-		vm->next_count = scan->now + scan->ms;
 	vm->passes++;
 	vm->cursor = 0;
 	at = visit_range(scan, vm, from, vm->nr_slots, &visit);
@@ -395,14 +400,6 @@ static void take_map(struct timer_scan *scan, struct scan_vm *vm)
 	vm->has_map = true;
 }
 
-bool scan_header_changed(const struct scan_vm *vm)
-{
-	const struct exitless_header *header = vm->header;
-
-	return (LOAD(header->sync_seq) ^ vm->sync_seq) | (LOAD(header->map_seq) ^ vm->map_seq) |
-	       (LOAD(header->guest_state) ^ vm->guest_state) | (LOAD(header->guest_version) ^ vm->guest_version);
-}
-
 static void read_header(struct timer_scan *scan, struct scan_vm *vm)
 {
 	uint32_t seq = __atomic_load_n(&vm->header->sync_seq, __ATOMIC_ACQUIRE);
@@ -446,7 +443,7 @@ static void visit(struct timer_scan *scan, struct scan_vm *vm)
 	scan->mixed = scan->since;
 	if (scan->since >= SCAN_CHUNK || (unlikely(metered) && scan->since))
 		meter(scan, vm);
-	scan_count_lines(scan, vm, 1);
+	scan->since++; /* the header's: for the VM, passes tell */
 	if (unlikely(scan_header_changed(vm)))
 		read_header(scan, vm);
 	if (likely(vm->runs && vm->has_map))
@@ -459,6 +456,9 @@ static void visit(struct timer_scan *scan, struct scan_vm *vm)
 
 void scan_visit_all(struct timer_scan *scan)
 {
+	scan->counts = scan->now >= scan->next_count;
+	if (unlikely(scan->counts))
+		scan->next_count = scan->now + scan->ms;
 	/* From the end: a VM that leaves the list is replaced by its last. */
 	for (unsigned int i = scan->n_active; i-- > 0;) {
 		if (i) {
