@@ -7,6 +7,7 @@
 #include "applied_vms.h"
 #include "plan_work.h"
 #include "report.h"
+#include "step_affinity.h"
 #include "step_cgroup.h"
 #include "step_rdt.h"
 
@@ -60,7 +61,8 @@ static void see_entry(void *data, const struct transaction_entry *entry, const c
 	const char *kind = entry->kind->name;
 	char line[2][160];
 
-	if (is_kind(entry, &step_task) || (!now && is_kind(entry, &step_cgroup_task)))
+	if (is_kind(entry, &step_task) ||
+	    (!now && (is_kind(entry, &step_cgroup_task) || is_kind(entry, &step_affinity))))
 		return; /* threads come and go: see_vm() looks at those that there are */
 	if (is_kind(entry, &step_monitor) && !strcmp(entry->set, STEP_PRESENT)) {
 		add(d, kind, entry->object, entry->set, now, "the monitor group is gone");

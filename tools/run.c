@@ -389,18 +389,21 @@ static int start_guard(const struct request *r, const char *name, int done[2], s
 	return 0;
 }
 
-/* What killed runs have left. */
-static int take_back_others(const struct applied_options *how, struct isolat_error *err)
+/*
+ * What other runs have left, killed or while another one still stood on it. What cannot be taken back yet is told, and
+ * keeps nobody: all of it is seen when this one is planned.
+ */
+static void take_back_others(const struct applied_options *how)
 {
 	struct applied_options mine = *how;
+	struct isolat_error err;
 	size_t n;
-	int rc;
 
 	mine.left = json_array();
-	rc = run_left_take_back(&mine, &n, err);
+	if (run_left_take_back(&mine, &n, &err))
+		report_error(&err, false);
 	applied_print_left(mine.left, stderr);
 	json_decref(mine.left);
-	return rc;
 }
 
 static int run_plan(const struct request *r, struct run_plan *plan, struct isolat_error *err)
@@ -410,8 +413,8 @@ static int run_plan(const struct request *r, struct run_plan *plan, struct isola
 	int done[2], code;
 	bool back = true;
 
-	if (take_back_others(&r->applied, err) || run_journal_name(getpid(), plan->exclusive, name, err) ||
-	    start_guard(r, name, done, &child, err))
+	take_back_others(&r->applied);
+	if (run_journal_name(getpid(), plan->exclusive, name, err) || start_guard(r, name, done, &child, err))
 		return report_error(err, false);
 	code = fork_child(r, &child, done, err) ? report_error(err, false) : -1;
 	if (code < 0)

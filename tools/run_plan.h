@@ -5,8 +5,7 @@
 
 #include "applied.h"
 #include "plan.h"
-
-#define RUN_GROUP_PREFIX "run@" /* behind RDT_OWN_PREFIX. No VM or class can be called so */
+#include "step_cgroup.h"
 
 struct run_plan {
 	struct profile profile; /* with the one class's name changed */

@@ -171,7 +171,13 @@ static int write_affinity(void *data, const char *object, const char *from, cons
 		return rc;
 	rc = pin(thread.tid, to);
 	/* It has ended: who reads it sees that. */
-	return !rc || rc == -ESRCH ? 0 : failed(rc, "pin thread", object, err);
+	if (!rc || rc == -ESRCH)
+		return 0;
+	failed(rc, "pin thread", object, err);
+	/* Of what it was pinned to nothing is there any more: no later try will do better. */
+	if (rc == -EINVAL)
+		err->code = ISOLAT_DRIFT;
+	return -1;
 }
 
 const struct step_kind step_affinity = { .name = "affinity", .read = read_affinity, .write = write_affinity };

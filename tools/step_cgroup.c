@@ -174,8 +174,8 @@ static bool has_text(int dir, const char *file)
 	return has;
 }
 
-/* Whether there is a cgroup in the cgroup @dir. */
-static bool has_cgroups(int dir)
+/* Whether there is a cgroup in the cgroup @dir that is no other isolat run's: that goes with its run. */
+static bool has_others_cgroups(int dir)
 {
 	DIR *folder = fdopendir(dup(dir));
 	struct dirent *entry;
@@ -185,7 +185,8 @@ static bool has_cgroups(int dir)
 		return false;
 	rewinddir(folder);
 	while (!has && (entry = readdir(folder)))
-		has = entry->d_type == DT_DIR && entry->d_name[0] != '.';
+		has = entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		      strncmp(entry->d_name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX));
 	closedir(folder);
 	return has;
 }
@@ -194,13 +195,13 @@ static bool has_cgroups(int dir)
 static int still_used(int above, const char *name, const char *object, struct isolat_error *err)
 {
 	int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool theirs = dir >= 0 && has_cgroups(dir);
+	bool theirs = dir >= 0 && has_others_cgroups(dir);
 
 	if (dir >= 0)
 		close(dir);
 	if (!theirs) {
 		failed(-EBUSY, "remove cgroup", object, err);
-		return isolat_hint(err, "there are still processes in it");
+		return isolat_hint(err, "there are still processes, or isolat runs, in it");
 	}
 	return isolat_fail(err, ISOLAT_DRIFT, "remove cgroup", object, "%s: somebody has made cgroups in it",
 			   strerror(EBUSY));
@@ -375,8 +376,8 @@ static int write_in(int dir, const char *file, const char *object, const char *t
 	if (!rc)
 		return 0;
 	failed(rc, "write cgroup file", object, err);
-	/* Somebody has handed the controller further down. */
-	if (rc == -EBUSY && !strcmp(file, SUBTREE) && !*to)
+	/* Somebody has handed the controller further down; another isolat run that does will take it back. */
+	if (rc == -EBUSY && !strcmp(file, SUBTREE) && !*to && !has_text(dir, OWN "/" SUBTREE))
 		err->code = ISOLAT_DRIFT;
 	return -1;
 }

@@ -19,6 +19,8 @@
 #include "step.h"
 #include "step_host.h"
 
+#define RUN_GROUP_PREFIX "run@" /* of what an isolat run makes. No VM or class can be called so */
+
 extern const struct step_kind step_cgroup, step_cgroup_file, step_cgroup_task;
 
 /* Where the hierarchy is; and whether a cgroup is isolat's, or below it. */

@@ -482,6 +482,11 @@ static void test_file_used_by_others(void **state)
 	kernel.error = EBUSY;
 	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
 	assert_int_equal(err.code, ISOLAT_DRIFT);
+	/* Another isolat run, which will take it back. */
+	tree_put("cgroup/isolat/cgroup.subtree_control", "cpuset\n");
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
 	kernel.error = EPERM;
 	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
 	assert_int_equal(err.code, ISOLAT_FAILED);
@@ -571,6 +576,7 @@ static void test_affinity(void **state)
 	assert_string_equal(pinned, "13 0-7\n13 5-6\n");
 	assert_int_equal(step_affinity.write(&host, "13@500", "", "9", &err), -1);
 	assert_string_equal(err.reason, strerror(EINVAL));
+	assert_int_equal(err.code, ISOLAT_DRIFT);
 	assert_int_equal(step_affinity.write(&host, "13", "", "1", &err), -1);
 }
 

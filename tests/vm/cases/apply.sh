@@ -9,7 +9,7 @@ build=$1
 isolat=$build/isolat
 resctrl=/sys/fs/resctrl
 scratch=$(mktemp -d)
-vms=() code=0 # as apply_host.sh says
+vms=() runs=() code=0 # as apply_host.sh says
 . "$(dirname "$0")/check.sh"
 . "$(dirname "$0")/apply_host.sh"
 
@@ -170,6 +170,32 @@ check 'undo without the home of a VM' '4 1' "$code $(grep -c "left as it is: cgr
 run undo
 check 'is done once' '0 1' "$code $(grep -c 'nothing to undo' "$scratch/out")"
 echo "${vms[0]}" >"/sys/fs/cgroup$home/cgroup.procs"
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+
+# Two runs at a time, of which the first to come is the first to go: what it has made for both stays for the other.
+until_there() # FILE
+{
+	for ((n = 0; n < 300; n++)); do
+		[ ! -e "$1" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+for name in a b; do
+	"$isolat" run --profile "$scratch/profile" --class batch -- \
+		bash -c "touch $scratch/$name.runs; until [ -e $scratch/$name.ends ]; do sleep 0.1; done" 2>/dev/null &
+	runs[${#runs[@]}]=$!
+	until_there "$scratch/$name.runs"
+done
+check 'two runs, and each has a cgroup' 2 "$(ls -d /sys/fs/cgroup/isolat/run@* | wc -l)"
+touch "$scratch/a.ends"
+wait "${runs[0]}"
+check 'the other one is there still' 1 "$(ls -d /sys/fs/cgroup/isolat/run@* | wc -l)"
+touch "$scratch/b.ends"
+wait "${runs[1]}"
+run undo
+check 'undo' 0 $code
+same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
 for delay in 0.2 0.25 0.3 0.35 0.4; do
