@@ -161,7 +161,8 @@ $(patsubst %,$(B)/tests/unit/test_transaction%,_kill _fail _random) $(B)/tests/u
 	$(B)/obj/tests/unit/transaction_store.o
 # An RDT engine in memory, and made-up folders of the kernel.
 $(B)/tests/unit/test_step_rdt $(B)/tests/unit/test_step_rdt_back $(patsubst %,$(B)/tests/unit/test_apply_%,report steps): $(addprefix $(B)/obj/tests/unit/fake_,engine.o tree.o)
-$(B)/tests/unit/test_vm_find $(B)/tests/unit/test_step_cgroup: $(B)/obj/tests/unit/fake_tree.o
+$(B)/tests/unit/test_vm_find: $(B)/obj/tests/unit/fake_tree.o
+$(B)/tests/unit/test_step_cgroup $(B)/tests/unit/test_step_affinity: $(addprefix $(B)/obj/tests/unit/fake_,cgroup.o tree.o)
 
 # VMs for the timer's scanner.
 $(patsubst %,$(B)/tests/unit/test_timer_scan%,_park _limits _race) $(B)/tests/unit/test_timer_scan: $(B)/obj/tests/unit/timer_fake.o

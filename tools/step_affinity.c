@@ -13,34 +13,14 @@
 #include "plan_work.h"
 #include "proc_task.h"
 #include "step_cgroup.h"
+#include "step_thread.h"
 
 #define FILE_BYTES (64U << 10)
 #define ALLOWED	   "Cpus_allowed_list:\t"
 
-struct thread {
-	pid_t tid;
-	unsigned long long start;
-};
-
 static int failed(int error, const char *what, const char *object, struct isolat_error *err)
 {
 	return isolat_fail(err, ISOLAT_FAILED, what, object, "%s", strerror(-error));
-}
-
-static int parse_thread(const char *what, const char *object, struct thread *thread, struct isolat_error *err)
-{
-	if (proc_task_parse(object, &thread->tid, &thread->start))
-		return 0;
-	return isolat_fail(err, ISOLAT_FAILED, what, object, "not a thread's number, '@', and its start time");
-}
-
-/* 1, 0, or -1 with the error filled. */
-static int is_alive(const struct step_host *host, const char *what, const char *object, const struct thread *thread,
-		    struct isolat_error *err)
-{
-	int rc = proc_task_alive(step_host_proc(host), thread->tid, thread->start);
-
-	return rc < 0 ? failed(rc, what, object, err) : rc;
 }
 
 /* ---- Reading ---- */
@@ -121,15 +101,15 @@ static int read_pinned(const struct step_host *host, pid_t tid, bool anywhere, c
 static int read_affinity(void *data, const char *object, char **value, struct isolat_error *err)
 {
 	struct step_host *host = data;
-	struct thread thread;
+	struct step_thread thread;
 	int rc, alive;
 
 	*value = NULL;
-	if (parse_thread("read affinity", object, &thread, err))
+	if (step_thread_parse("read affinity", object, &thread, err))
 		return -1;
 	rc = read_pinned(host, thread.tid, false, value);
 	/* Asked behind it: who is alive now was so then, and what was read is its own and not a successor's. */
-	alive = is_alive(host, "read affinity", object, &thread, err);
+	alive = step_thread_alive(host, "read affinity", object, &thread, err);
 	if (alive <= 0) {
 		free(*value);
 		*value = NULL;
@@ -161,12 +141,12 @@ static int pin(pid_t tid, const char *list)
 static int write_affinity(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
 {
 	struct step_host *host = data;
-	struct thread thread;
+	struct step_thread thread;
 	int rc;
 
-	if (parse_thread("pin thread", object, &thread, err))
+	if (step_thread_parse("pin thread", object, &thread, err))
 		return -1;
-	rc = is_alive(host, "pin thread", object, &thread, err);
+	rc = step_thread_alive(host, "pin thread", object, &thread, err);
 	if (rc <= 0)
 		return rc;
 	rc = pin(thread.tid, to);

@@ -15,6 +15,7 @@
 #include "proc_task.h"
 #include "step_affinity.h"
 #include "step_rdt.h"
+#include "step_thread.h"
 
 #define OWN	   "isolat"
 #define FILE_BYTES (64U << 10) /* a list of 8192 CPUs with a comma after each takes 40 KiB */
@@ -449,27 +450,6 @@ const struct step_kind step_cgroup_file = {
 
 /* ---- cgroup-task ---- */
 
-struct process {
-	pid_t pid;
-	unsigned long long start;
-};
-
-static int parse_process(const char *what, const char *object, struct process *process, struct isolat_error *err)
-{
-	if (proc_task_parse(object, &process->pid, &process->start))
-		return 0;
-	return isolat_fail(err, ISOLAT_FAILED, what, object, "not a process's number, '@', and its start time");
-}
-
-/* 1, 0, or -1 with the error filled. */
-static int is_alive(const struct step_host *host, const char *what, const char *object, const struct process *process,
-		    struct isolat_error *err)
-{
-	int rc = proc_task_alive(step_host_proc(host), process->pid, process->start);
-
-	return rc < 0 ? failed(rc, what, object, err) : rc;
-}
-
 /* The line of version 2 is "0::/PATH". Returns 0 or -errno. */
 int step_cgroup_of(const struct step_host *host, pid_t tid, char **path)
 {
@@ -491,15 +471,15 @@ int step_cgroup_of(const struct step_host *host, pid_t tid, char **path)
 static int read_process(void *data, const char *object, char **value, struct isolat_error *err)
 {
 	struct step_host *host = data;
-	struct process process;
+	struct step_thread process;
 	int rc, alive;
 
 	*value = NULL;
-	if (check_host(host, err) || parse_process("read cgroup of process", object, &process, err))
+	if (check_host(host, err) || step_thread_parse("read cgroup of process", object, &process, err))
 		return -1;
-	rc = step_cgroup_of(host, process.pid, value);
+	rc = step_cgroup_of(host, process.tid, value);
 	/* Asked behind it: who is alive now was so then, and what was read is its own and not a successor's. */
-	alive = is_alive(host, "read cgroup of process", object, &process, err);
+	alive = step_thread_alive(host, "read cgroup of process", object, &process, err);
 	if (alive <= 0) {
 		free(*value);
 		*value = NULL;
@@ -550,19 +530,19 @@ static int move_home(const struct step_host *host, pid_t pid, const char *path)
 static int write_process(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
 {
 	struct step_host *host = data;
-	struct process process;
+	struct step_thread process;
 	int rc;
 
-	if (parse_process("move process", object, &process, err))
+	if (step_thread_parse("move process", object, &process, err))
 		return -1;
 	if (!cgroup_path_is_plain(to) || (!step_cgroup_is_own(to) && !step_cgroup_is_own(from)))
 		return not_ours("move process", to, err);
 	if (check_host(host, err))
 		return -1;
-	rc = is_alive(host, "move process", object, &process, err);
+	rc = step_thread_alive(host, "move process", object, &process, err);
 	if (rc <= 0)
 		return rc;
-	rc = step_cgroup_is_own(to) ? move_to(host, process.pid, to) : move_home(host, process.pid, to);
+	rc = step_cgroup_is_own(to) ? move_to(host, process.tid, to) : move_home(host, process.tid, to);
 	return rc < 0 ? failed(rc, "move process", to, err) : 0; /* who reads it sees where it is */
 }
 

@@ -7,6 +7,7 @@
 #include "plan_work.h"
 #include "proc_task.h"
 #include "step_tasks.h"
+#include "step_thread.h"
 
 static int no_memory(const char *what, const char *object, struct isolat_error *err)
 {
@@ -320,41 +321,20 @@ const struct step_kind step_cpus = {
 
 /* ---- task ---- */
 
-struct thread {
-	pid_t tid;
-	unsigned long long start;
-};
-
-static int parse_thread(const char *what, const char *object, struct thread *thread, struct isolat_error *err)
-{
-	if (proc_task_parse(object, &thread->tid, &thread->start))
-		return 0;
-	return isolat_fail(err, ISOLAT_FAILED, what, object, "not a thread's number, '@', and its start time");
-}
-
-/* 1, 0, or -1 with the error filled. */
-static int is_alive(const struct step_host *host, const char *what, const char *object, const struct thread *thread,
-		    struct isolat_error *err)
-{
-	int rc = proc_task_alive(step_host_proc(host), thread->tid, thread->start);
-
-	return rc < 0 ? isolat_fail(err, ISOLAT_FAILED, what, object, "%s", strerror(-rc)) : rc;
-}
-
 static int read_task(void *data, const char *object, char **value, struct isolat_error *err)
 {
 	struct step_host *host = data;
 	char group[RDT_GROUP_PATH];
 	struct isolat_error why;
-	struct thread thread;
+	struct step_thread thread;
 	int failed, alive;
 
 	*value = NULL;
-	if (parse_thread("read task", object, &thread, err))
+	if (step_thread_parse("read task", object, &thread, err))
 		return -1;
 	failed = step_tasks_find(host, thread.tid, group, &why);
 	/* Asked behind it: who is alive now was so then, and what was found is its own and not a successor's. */
-	alive = is_alive(host, "read task", object, &thread, err);
+	alive = step_thread_alive(host, "read task", object, &thread, err);
 	if (alive <= 0)
 		return alive;
 	if (failed) {
@@ -420,12 +400,12 @@ static int write_task(void *data, const char *object, const char *from, const ch
 {
 	struct step_host *host = data;
 	struct isolat_error why;
-	struct thread thread;
+	struct step_thread thread;
 	int alive;
 
-	if (parse_thread("write task", object, &thread, err))
+	if (step_thread_parse("write task", object, &thread, err))
 		return -1;
-	alive = is_alive(host, "write task", object, &thread, err);
+	alive = step_thread_alive(host, "write task", object, &thread, err);
 	if (alive <= 0)
 		return alive;
 	step_tasks_move(host, thread.tid, to);
@@ -435,7 +415,7 @@ static int write_task(void *data, const char *object, const char *from, const ch
 	if (!rdt_engine_is_gone(host->engine))
 		return -1;
 	/* It is the thread that is gone, or the group. */
-	alive = is_alive(host, "write task", object, &thread, &why);
+	alive = step_thread_alive(host, "write task", object, &thread, &why);
 	return alive ? -1 : 0;
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,198 +16,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cpu_list.h"
-#include "fake_tree.h"
+#include "fake_cgroup.h"
 #include "proc_task.h"
-#include "step_affinity.h"
 #include "step_cgroup.h"
 #include "step_rdt.h"
-
-static char proc[300], cgroup[300];
-static struct vm_roots roots;
-static struct step_host host;
-static struct isolat_error err;
-
-/* ---- The kernel's side of the files ---- */
-
-static struct {
-	bool on;
-	bool no_partition;		 /* partitions are invalid */
-	int error;			 /* what writing fails with, once */
-	const char *forks;		 /* what is in isolat/web when the first has left it */
-	void (*moved)(const char *cpus); /* what moving a process does besides; @cpus is moved_to */
-	const char *moved_to;
-	char log[4096]; /* "isolat/web/cpuset.cpus 2-3\n" */
-} kernel;
-
-static void set_file(int fd, const char *text)
-{
-	char path[64];
-	int file;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	assert_true(file >= 0);
-	assert_int_equal(syscall(SYS_write, file, text, strlen(text)), strlen(text));
-	close(file);
-}
-
-/* Who moves is not where he was; a child that is forked meanwhile is. */
-static void leave(const char *pid)
-{
-	char *text = tree_read("cgroup/isolat/web/cgroup.procs"), line[32], *at;
-
-	snprintf(line, sizeof(line), "%d\n", atoi(pid));
-	at = strstr(text, line);
-	if (at && (at == text || at[-1] == '\n')) {
-		memmove(at, at + strlen(line), strlen(at + strlen(line)) + 1);
-		tree_put("cgroup/isolat/web/cgroup.procs", text);
-		if (kernel.forks)
-			tree_put("cgroup/isolat/web/cgroup.procs", kernel.forks);
-		kernel.forks = NULL;
-	}
-	free(text);
-}
-
-static void take_effect(int fd, const char *path, const char *text)
-{
-	const char *file = strrchr(path, '/') + 1;
-	char other[PATH_MAX], line[PATH_MAX];
-
-	if (!strcmp(file, "cgroup.subtree_control")) {
-		set_file(fd, *text == '+' ? "cpu cpuset memory\n" : "cpu memory\n");
-	} else if (!strcmp(file, "cpuset.cpus.partition") && !strncmp(text, "isolated", 8) && kernel.no_partition) {
-		set_file(fd, "isolated invalid (Parent is not a partition root)\n");
-	} else if (!strcmp(file, "cgroup.procs")) {
-		snprintf(other, sizeof(other), "proc/%d/cgroup", atoi(text));
-		snprintf(line, sizeof(line), "1:name=systemd:/x\n0::%.*s\n",
-			 file - 1 == path ? 1 : (int)(file - 1 - path), path);
-		tree_put(other, line);
-		leave(text);
-		if (kernel.moved)
-			kernel.moved(kernel.moved_to);
-	} else {
-		set_file(fd, text);
-	}
-}
-
-/* In place of libc's. */
-ssize_t write(int fd, const void *bytes, size_t size)
-{
-	char link[64], path[PATH_MAX] = "", text[1024];
-	const char *below;
-	size_t used = strlen(kernel.log);
-
-	if (!kernel.on)
-		return syscall(SYS_write, fd, bytes, size);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
-	assert_memory_equal(path, cgroup, strlen(cgroup));
-	below = path + strlen(cgroup);
-	snprintf(text, sizeof(text), "%.*s", (int)size, (const char *)bytes);
-	if (kernel.error) {
-		errno = kernel.error;
-		kernel.error = 0;
-		return -1;
-	}
-	snprintf(kernel.log + used, sizeof(kernel.log) - used, "%s %s", below + 1, text);
-	kernel.on = false;
-	take_effect(fd, below, text);
-	kernel.on = true;
-	return (ssize_t)size;
-}
-
-/* ---- What tests say ---- */
-
-static void put_hierarchy(void)
-{
-	tree_put("cgroup/cgroup.controllers", "cpu cpuset memory\n");
-	tree_put("cgroup/cgroup.subtree_control", "cpu memory\n");
-	tree_put("cgroup/cgroup.procs", "1\n");
-	tree_put("cgroup/isolat/cgroup.subtree_control", "\n");
-	tree_put("cgroup/isolat/web/cpuset.cpus", "\n");
-	tree_put("cgroup/isolat/web/cpuset.mems", "\n");
-	tree_put("cgroup/isolat/web/cpuset.cpus.partition", "member\n");
-	tree_put("cgroup/isolat/web/memory.max", "max\n");
-	tree_put("cgroup/isolat/web/cgroup.procs", "");
-	tree_put("cgroup/system.slice/cpuset.cpus", "0-3\n");
-	tree_put("cgroup/system.slice/cgroup.procs", "");
-}
-
-static int make_host(void **state)
-{
-	memset(&kernel, 0, sizeof(kernel));
-	if (tree_make(state))
-		return -1;
-	snprintf(proc, sizeof(proc), "%s/proc", tree_root);
-	snprintf(cgroup, sizeof(cgroup), "%s/cgroup", tree_root);
-	roots = (struct vm_roots){ .proc = proc, .cgroup = cgroup };
-	host = (struct step_host){ .roots = &roots };
-	tree_put("proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
-	put_hierarchy();
-	return 0;
-}
-
-static int drop_host(void **state)
-{
-	kernel.on = false;
-	step_host_forget(&host);
-	return tree_remove(state);
-}
-
-static void expect(const struct step_kind *kind, const char *object, const char *value)
-{
-	char *now;
-
-	if (kind->read(&host, object, &now, &err))
-		fail_msg("read %s %s: %s: %s", kind->name, object, err.what, err.reason);
-	if (value)
-		assert_string_equal(now ? now : "gone", value);
-	else
-		assert_null(now);
-	free(now);
-}
-
-static int write_to(const struct step_kind *kind, const char *object, const char *to)
-{
-	char *now;
-	int rc;
-
-	assert_int_equal(kind->read(&host, object, &now, &err), 0);
-	assert_non_null(now);
-	kernel.on = host.roots;
-	rc = kind->write(&host, object, now, to, &err);
-	kernel.on = false;
-	free(now);
-	return rc;
-}
-
-static void expect_done(const struct step_kind *kind, const char *object, const char *to)
-{
-	if (write_to(kind, object, to))
-		fail_msg("write %s %s: %s: %s", kind->name, object, err.what, err.reason);
-	expect(kind, object, to);
-}
-
-static void expect_refused(const struct step_kind *kind, const char *object, const char *from, const char *to)
-{
-	kernel.on = true;
-	if (!kind->write(&host, object, from, to, &err))
-		fail_msg("%s '%s' was written", kind->name, object);
-	kernel.on = false;
-	assert_int_equal(err.code, ISOLAT_USAGE);
-	assert_string_equal(kernel.log, "");
-}
-
-static void expect_log(const char *log)
-{
-	assert_string_equal(kernel.log, log);
-}
 
 /* ---- cgroup ---- */
 
@@ -366,16 +181,6 @@ static void test_goes_with(void **state)
 
 /* ---- cgroup-task ---- */
 
-static void put_process(pid_t pid, unsigned long long start, const char *lines)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "proc/%d/cgroup", (int)pid);
-	tree_put(path, lines);
-	snprintf(path, sizeof(path), "proc/%d", (int)pid);
-	tree_put_stat(path, &(struct tree_task){ .tid = pid, .parent = 1, .name = "qemu", .start = start });
-}
-
 static void test_process(void **state)
 {
 	put_process(12, 500, "3:cpuset:/v1\n1:name=systemd:/a\n0::/system.slice\n");
@@ -493,117 +298,6 @@ static void test_file_used_by_others(void **state)
 	kernel.error = EBUSY;
 	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus", "1"), -1);
 	assert_int_equal(err.code, ISOLAT_FAILED);
-}
-
-/* ---- What threads are pinned to ---- */
-
-static void put_status(pid_t tid, const char *list)
-{
-	char path[64], text[128];
-
-	snprintf(path, sizeof(path), "proc/%d/status", (int)tid);
-	snprintf(text, sizeof(text), "Name:\tq\nCpus_allowed:\tff\nCpus_allowed_list:\t%s\nMems_allowed:\t1\n", list);
-	tree_put(path, text);
-}
-
-/* A thread of process 12, which procfs shows as a process, too. */
-static void put_pinned(pid_t tid, const char *cgroup_line, const char *list)
-{
-	char folder[64], path[80];
-
-	snprintf(folder, sizeof(folder), "proc/%d", (int)tid);
-	tree_put_stat(folder, &(struct tree_task){ .tid = tid, .parent = 1, .name = "q", .start = 500 });
-	snprintf(path, sizeof(path), "%s/cgroup", folder);
-	tree_put(path, cgroup_line);
-	snprintf(path, sizeof(path), "proc/12/task/%d", (int)tid);
-	tree_put_folder(path);
-	put_status(tid, list);
-}
-
-/* In place of libc's: CPUs 0-7 are there, and CPUs beyond @allowed not. */
-static const char *allowed = "0-7";
-static char pinned[256];
-
-int sched_setaffinity(pid_t tid, size_t size, const cpu_set_t *set)
-{
-	unsigned int first = !strcmp(allowed, "0-7") ? 0 : 1, last = first ? 3 : 7, n = 0, os[8];
-	bool was_on = kernel.on;
-	char *list, line[64];
-
-	for (unsigned int cpu = first; cpu <= last; cpu++)
-		if (CPU_ISSET_S(cpu, size, set))
-			os[n++] = cpu;
-	if (!n) {
-		errno = EINVAL;
-		return -1;
-	}
-	list = cpu_list_text(os, n);
-	kernel.on = false;
-	put_status(tid, list);
-	kernel.on = was_on;
-	snprintf(line, sizeof(line), "%d %s\n", (int)tid, list);
-	strncat(pinned, line, sizeof(pinned) - strlen(pinned) - 1);
-	free(list);
-	return 0;
-}
-
-static void put_cpus(void)
-{
-	*pinned = '\0';
-	allowed = "0-7";
-	tree_put("cgroup/cpuset.cpus.effective", "0-7\n");
-	tree_put("cgroup/system.slice/cpuset.cpus.effective", "0-3\n");
-	tree_put_folder("cgroup/system.slice/vm");
-	tree_put("cgroup/isolat/web/cpuset.cpus.effective", "1-3\n");
-}
-
-static void test_affinity(void **state)
-{
-	put_cpus();
-	put_pinned(12, "0::/\n", "0-255"); /* CPUs that there may be some day */
-	put_pinned(13, "0::/\n", "5");
-	put_pinned(14, "0::/system.slice/vm\n", "0-3"); /* all that the cgroup above it has */
-	put_pinned(15, "0::/isolat/web\n", "2");
-	expect(&step_affinity, "12@500", "");
-	expect(&step_affinity, "13@500", "5");
-	expect(&step_affinity, "14@500", "");
-	expect(&step_affinity, "15@500", "");
-	expect_done(&step_affinity, "13@500", "");
-	expect_done(&step_affinity, "13@500", "5-6");
-	assert_string_equal(pinned, "13 0-7\n13 5-6\n");
-	expect(&step_affinity, "13@501", NULL); /* another one by now */
-	assert_int_equal(step_affinity.write(&host, "13@501", "", "1", &err), 0);
-	assert_string_equal(pinned, "13 0-7\n13 5-6\n");
-	assert_int_equal(step_affinity.write(&host, "13@500", "", "9", &err), -1);
-	assert_string_equal(err.reason, strerror(EINVAL));
-	assert_int_equal(err.code, ISOLAT_DRIFT);
-	assert_int_equal(step_affinity.write(&host, "13", "", "1", &err), -1);
-}
-
-/* What the kernel does to the threads of a process that is moved, before 6.2. */
-static void move_all(const char *cpus)
-{
-	for (pid_t tid = 12; tid < 15; tid++)
-		put_status(tid, cpus);
-}
-
-static void test_affinity_over_move(void **state)
-{
-	put_cpus();
-	put_pinned(12, "0::/\n", "0-7");
-	put_pinned(13, "0::/\n", "2");
-	put_pinned(14, "0::/\n", "6");
-	kernel.moved = move_all;
-	kernel.moved_to = allowed = "1-3";
-	assert_int_equal(write_to(&step_cgroup_task, "12@500", "isolat/web"), 0);
-	assert_string_equal(pinned, "13 2\n"); /* and 6 is not there */
-	*pinned = '\0';
-	for (pid_t tid = 13; tid < 15; tid++)
-		tree_put(tree_path("proc/%d/cgroup", (int)tid) + strlen(tree_root) + 1, "0::/isolat/web\n");
-	kernel.moved_to = allowed = "0-7";
-	assert_int_equal(write_to(&step_cgroup_task, "12@500", ""), 0);
-	assert_string_equal(pinned, "13 2\n"); /* who had all CPUs of the one has all of the other */
-	expect(&step_affinity, "14@500", "");
 }
 
 /* ---- Machines without cpusets in version 2 ---- */
@@ -770,8 +464,6 @@ static void test_real_family(void **state)
 	expect_done(&step_cgroup, "isolat", STEP_ABSENT);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_host, drop_host)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -787,8 +479,6 @@ int main(int argc, char **argv)
 		TEST(test_process),
 		TEST(test_process_refused),
 		TEST(test_process_gone),
-		TEST(test_affinity),
-		TEST(test_affinity_over_move),
 		TEST(test_unsupported),
 		TEST(test_process_family),
 		TEST(test_process_home_gone),
