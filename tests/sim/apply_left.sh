@@ -124,7 +124,7 @@ signals_and_codes()
 		[ "$code $(tr '\n' ' ' <"$scratch/told")" = "9 ready $signal " ] || why+="$signal: exit code $code, $(cat "$scratch/told"); "
 	done
 	verdict 'run hands on what is sent to it alone' "$why$(as_before)"
-	# The command is in a session of its own, so that it does not.
+	# The command is in a session of its own, so that it does not; and no shell of script's is between, which would.
 	cat >"$scratch/command" <<-EOF
 		trap 'echo INT >>"$scratch/told"' INT
 		echo ready >"$scratch/told"
@@ -139,6 +139,6 @@ signals_and_codes()
 		done
 		printf '\003'
 		sleep 1
-	} | script -qec "${of_run[*]/#"$BASH"/setsid $BASH}" /dev/null >/dev/null
-	verdict 'but no ^C of a terminal: who is at that has it already' "$([ "${PIPESTATUS[1]}" = 3 ] || echo 'another exit code')$([ "$(tr '\n' ' ' <"$scratch/told")" = 'ready ' ] || cat "$scratch/told")$(as_before)"
+	} | script -qec "exec ${of_run[*]/#"$BASH"/setsid $BASH}" /dev/null >/dev/null
+	verdict 'but no ^C of a terminal: who is at that has it already' "$([ "${PIPESTATUS[1]}" = 3 ] || echo "exit code ${PIPESTATUS[1]}; ")$([ "$(tr '\n' ' ' <"$scratch/told")" = 'ready ' ] || cat "$scratch/told")$(as_before)"
 }
