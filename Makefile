@@ -158,7 +158,8 @@ $(B)/tests/unit/test_plan_properties: $(addprefix $(B)/obj/tests/unit/plan_,mach
 
 # What tests of transactions share.
 $(patsubst %,$(B)/tests/unit/test_transaction%,_kill _fail _random) $(B)/tests/unit/test_transaction: \
-	$(B)/obj/tests/unit/transaction_store.o
+	$(addprefix $(B)/obj/tests/unit/transaction_,store.o fixture.o)
+$(B)/tests/unit/test_transaction_left: $(B)/obj/tests/unit/transaction_fixture.o
 # An RDT engine in memory, and made-up folders of the kernel.
 $(B)/tests/unit/test_step_rdt $(B)/tests/unit/test_step_rdt_back $(patsubst %,$(B)/tests/unit/test_apply_%,report steps): $(addprefix $(B)/obj/tests/unit/fake_,engine.o tree.o)
 $(B)/tests/unit/test_vm_find: $(B)/obj/tests/unit/fake_tree.o

@@ -1,85 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What a transaction does, and what it keeps its hands off, as long as nothing fails and nobody dies. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "transaction_store.h"
 
-static char folder[] = "/tmp/isolat-test-XXXXXX", path[64];
-static struct isolat_error err;
 static struct store original;
-static char left[512]; /* "OBJECT: WHY\n" for each */
-
-static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
-{
-	size_t n = strlen(left);
-
-	assert_ptr_equal(data, &original);
-	snprintf(left + n, sizeof(left) - n, "%s %s: %s\n", kind, object, why);
-}
-
-static struct transaction_config config(void)
-{
-	return (struct transaction_config){
-		.folder = folder,
-		.name = "apply",
-		.kinds = store_kinds,
-		.host = store,
-		.left = note_left,
-		.data = &original,
-	};
-}
-
-static struct transaction *open_as(bool read_only)
-{
-	struct transaction_config c = config();
-	struct transaction *t = NULL;
-
-	assert_int_equal(transaction_open(&c, read_only, &t, NULL, &err), 0);
-	return t;
-}
-
-/* "OBJECT=VALUE ..." as steps. */
-static size_t make_steps(const char *text, char buffer[256], struct step steps[32])
-{
-	char *rest = buffer, *word;
-	size_t n = 0;
-
-	snprintf(buffer, 256, "%s", text);
-	while ((word = strsep(&rest, " "))) {
-		char *name = strsep(&word, "=");
-
-		if (*name)
-			steps[n++] = store_step(name, word);
-	}
-	return n;
-}
-
-static int run(struct transaction *t, const char *text, size_t *written)
-{
-	struct step steps[32];
-	char buffer[256];
-
-	return transaction_run(t, steps, make_steps(text, buffer, steps), written, &err);
-}
 
 /* Returns how many were written. */
 static size_t apply(const char *text)
 {
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 	size_t written = 99;
 
 	left[0] = '\0';
-	assert_int_equal(run(t, text, &written), 0);
+	assert_int_equal(store_run(t, text, &written), 0);
 	assert_int_equal(transaction_commit(t, NULL, &err), 0);
 	transaction_close(t);
 	return written;
@@ -87,7 +23,7 @@ static size_t apply(const char *text)
 
 static size_t undo(void)
 {
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 	size_t written = 99;
 
 	left[0] = '\0';
@@ -98,28 +34,9 @@ static size_t undo(void)
 	return written;
 }
 
-/* The record as text: "OBJECT:BEFORE>TO=SET ..." */
-static const char *record(void)
-{
-	static char text[512];
-	struct transaction *t = open_as(true);
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < transaction_count(t); i++) {
-		struct transaction_entry e = transaction_entry(t, i);
-
-		assert_ptr_equal(e.kind, store_step(e.object, "").kind);
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s:%s>%s=%s", i ? " " : "", e.object, e.before,
-				      e.to, e.set);
-	}
-	transaction_close(t);
-	return text;
-}
-
 static void assert_original(void)
 {
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 static int begin(void **state)
@@ -136,7 +53,7 @@ static int begin(void **state)
 static void applies_and_undoes(void **state)
 {
 	assert_int_equal(apply("a=present a/mask=f0 1@1=a p0=x"), 4);
-	assert_string_equal(record(), "a:absent>present=present a/mask:+1>f0=f0 1@1:>a=a p0:as ever>x=x");
+	assert_string_equal(store_record(true), "a:absent>present=present a/mask:+1>f0=f0 1@1:>a=a p0:as ever>x=x");
 	assert_string_equal(store_value("a/mask"), "f0");
 	assert_string_equal(store_value("1@1"), "a");
 	/* The mask goes with the group. */
@@ -150,9 +67,9 @@ static void second_apply_writes_nothing(void **state)
 	static const char *const steps = "a=present a/bw=65 1@1=a mb0=65 mb1=50";
 
 	assert_int_equal(apply(steps), 4);
-	assert_string_equal(record(), "a:absent>present=present a/bw:10>65=70 1@1:>a=a mb0:100>65=70");
+	assert_string_equal(store_record(true), "a:absent>present=present a/bw:10>65=70 1@1:>a=a mb0:100>65=70");
 	assert_int_equal(apply(steps), 0);
-	assert_string_equal(record(), "a:absent>present=present a/bw:10>65=70 1@1:>a=a mb0:100>65=70");
+	assert_string_equal(store_record(true), "a:absent>present=present a/bw:10>65=70 1@1:>a=a mb0:100>65=70");
 	assert_int_equal(control->writes, 4);
 	undo();
 	assert_original();
@@ -171,7 +88,7 @@ static void asking_for_what_was_made_writes_nothing(void **state)
 {
 	apply("mb0=65");
 	assert_int_equal(apply("mb0=70"), 0);
-	assert_string_equal(record(), "mb0:100>70=70");
+	assert_string_equal(store_record(true), "mb0:100>70=70");
 	undo();
 	assert_original();
 }
@@ -181,7 +98,7 @@ static void what_is_so_already_is_not_ours(void **state)
 	assert_int_equal(apply("p0=x p1=as\tever"), 2);
 	store_force("p2", "y");
 	assert_int_equal(apply("p0=x p2=y"), 1);
-	assert_string_equal(record(), "p0:as ever>x=x");
+	assert_string_equal(store_record(true), "p0:as ever>x=x");
 	undo();
 	assert_string_equal(store_value("p2"), "y");
 }
@@ -192,13 +109,13 @@ static void what_became_so_is_no_longer_ours(void **state)
 	apply("p0=x p1=y");
 	store_force("p0", "z");
 	assert_int_equal(apply("p0=z p1=y"), 0);
-	assert_string_equal(record(), "p1:as ever>y=y");
+	assert_string_equal(store_record(true), "p1:as ever>y=y");
 }
 
 static void what_is_so_in_our_group_is_ours(void **state)
 {
 	assert_int_equal(apply("a=present a/mask=+1"), 1);
-	assert_string_equal(record(), "a:absent>present=present a/mask:+1>+1=+1");
+	assert_string_equal(store_record(true), "a:absent>present=present a/mask:+1>+1=+1");
 	assert_int_equal(apply("a=present a/mask=+1"), 0);
 	assert_int_equal(undo(), 1);
 	assert_original();
@@ -208,18 +125,18 @@ static void going_back_to_the_first_value_ends_the_entry(void **state)
 {
 	apply("mb0=70 mb1=60");
 	assert_int_equal(apply("mb0=100 mb1=60"), 1);
-	assert_string_equal(record(), "mb1:50>60=60");
+	assert_string_equal(store_record(true), "mb1:50>60=60");
 }
 
 static void value_before_is_that_before_the_first_change(void **state)
 {
 	apply("p0=x");
 	apply("p0=y");
-	assert_string_equal(record(), "p0:as ever>y=y");
+	assert_string_equal(store_record(true), "p0:as ever>y=y");
 	/* Also when somebody else came between. */
 	store_force("p0", "z");
 	assert_int_equal(apply("p0=y"), 1);
-	assert_string_equal(record(), "p0:as ever>y=y");
+	assert_string_equal(store_record(true), "p0:as ever>y=y");
 	undo();
 	assert_original();
 }
@@ -228,10 +145,10 @@ static void gone_object_is_left_out(void **state)
 {
 	store_force("2@1", NULL);
 	assert_int_equal(apply("a=present 1@1=a 2@1=a b/mask=f"), 2);
-	assert_string_equal(record(), "a:absent>present=present 1@1:>a=a");
+	assert_string_equal(store_record(true), "a:absent>present=present 1@1:>a=a");
 	store_force("1@1", NULL);
 	assert_int_equal(apply("a=present 1@1=a"), 0);
-	assert_string_equal(record(), "a:absent>present=present");
+	assert_string_equal(store_record(true), "a:absent>present=present");
 }
 
 /* ---- What no step mentions any more ---- */
@@ -241,7 +158,7 @@ static void rest_is_retired_first(void **state)
 	apply("a=present b=present b/mask=f 1@1=b 2@1=b p0=x");
 	/* There is room for c only when b is gone, and b has no threads of ours then. */
 	assert_int_equal(apply("c=present 1@1=c a=present 3@1=a"), 6);
-	assert_string_equal(record(), "c:absent>present=present 1@1:>c=c a:absent>present=present 3@1:>a=a");
+	assert_string_equal(store_record(true), "c:absent>present=present 1@1:>c=c a:absent>present=present 3@1:>a=a");
 	assert_string_equal(store_value("2@1"), "");
 	assert_string_equal(store_value("p0"), "as ever");
 	assert_string_equal(left, "");
@@ -253,7 +170,7 @@ static void record_is_in_the_order_of_the_steps(void **state)
 {
 	apply("p0=x p1=x p2=x");
 	apply("p3=x p2=x p0=x");
-	assert_string_equal(record(), "p3:as ever>x=x p2:as ever>x=x p0:as ever>x=x");
+	assert_string_equal(store_record(true), "p3:as ever>x=x p2:as ever>x=x p0:as ever>x=x");
 }
 
 static void retiring_all_removes_the_journal(void **state)
@@ -271,14 +188,14 @@ static void file_is_written_when_its_group_stays(void **state)
 	apply("a=present a/mask=f0");
 	assert_int_equal(apply("a=present"), 1);
 	assert_string_equal(store_value("a/mask"), "+1");
-	assert_string_equal(record(), "a:absent>present=present");
+	assert_string_equal(store_record(true), "a:absent>present=present");
 }
 
 static void file_is_written_when_its_group_is_not_ours(void **state)
 {
 	store_force("a", "present");
 	apply("a=present a/mask=f0");
-	assert_string_equal(record(), "a/mask:+1>f0=f0");
+	assert_string_equal(store_record(true), "a/mask:+1>f0=f0");
 	assert_int_equal(undo(), 1);
 	assert_string_equal(store_value("a/mask"), "+1");
 	assert_string_equal(store_value("a"), "present");
@@ -292,8 +209,8 @@ static void foreign_change_is_left_and_reported(void **state)
 	store_force("p0", "theirs");
 	store_force("mb0", "80");
 	assert_int_equal(undo(), 1);
-	assert_string_equal(left, "rounds mb0: changed since: it is '80', not '70'\n"
-				  "plain p0: changed since: it is 'theirs', not 'x'\n");
+	assert_string_equal(left, "rounds mb0: changed since: it is '80', not '70' (100)\n"
+				  "plain p0: changed since: it is 'theirs', not 'x' (as ever)\n");
 	assert_string_equal(store_value("p0"), "theirs");
 	assert_string_equal(store_value("p1"), "as ever");
 	assert_string_equal(store_value("mb0"), "80");
@@ -306,8 +223,8 @@ static void foreign_change_is_left_when_it_is_retired(void **state)
 	apply("p0=x p1=y");
 	store_force("p0", "theirs");
 	assert_int_equal(apply("p1=y"), 0);
-	assert_string_equal(left, "plain p0: changed since: it is 'theirs', not 'x'\n");
-	assert_string_equal(record(), "p1:as ever>y=y");
+	assert_string_equal(left, "plain p0: changed since: it is 'theirs', not 'x' (as ever)\n");
+	assert_string_equal(store_record(true), "p1:as ever>y=y");
 }
 
 static void vanished_object_is_undone(void **state)
@@ -353,7 +270,7 @@ static void verify_counts_what_differs(void **state)
 	struct transaction *t;
 
 	apply("a=present 1@1=a p0=x mb0=65");
-	t = open_as(true);
+	t = store_open(true, NULL);
 	assert_int_equal(transaction_verify(t, see, text, &err), 0);
 	store_force("p0", "as ever");
 	store_force("1@1", NULL);
@@ -365,19 +282,19 @@ static void verify_counts_what_differs(void **state)
 
 static void about_is_kept(void **state)
 {
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 	json_t *about = json_pack("{s:s}", "profile", "quiet.yaml");
 
 	assert_null(transaction_about(t));
-	assert_int_equal(run(t, "p0=x", NULL), 0);
+	assert_int_equal(store_run(t, "p0=x", NULL), 0);
 	assert_int_equal(transaction_commit(t, about, &err), 0);
 	assert_true(json_equal(transaction_about(t), about));
 	transaction_close(t);
-	t = open_as(true);
+	t = store_open(true, NULL);
 	assert_true(json_equal(transaction_about(t), about));
 	transaction_close(t);
 	undo();
-	t = open_as(true);
+	t = store_open(true, NULL);
 	assert_null(transaction_about(t));
 	transaction_close(t);
 	json_decref(about);
@@ -388,12 +305,12 @@ static void closing_takes_back(void **state)
 	struct transaction *t;
 
 	apply("p0=x");
-	t = open_as(false);
-	assert_int_equal(run(t, "p0=y a=present", NULL), 0);
+	t = store_open(false, NULL);
+	assert_int_equal(store_run(t, "p0=y a=present", NULL), 0);
 	/* The record is the committed one until then. */
 	assert_int_equal(transaction_count(t), 1);
 	transaction_close(t);
-	assert_string_equal(record(), "p0:as ever>x=x");
+	assert_string_equal(store_record(true), "p0:as ever>x=x");
 	assert_string_equal(store_value("p0"), "x");
 	assert_string_equal(store_value("a"), "absent");
 	transaction_close(NULL);
@@ -404,28 +321,28 @@ static void undo_of_what_is_not_committed(void **state)
 	struct transaction *t;
 
 	apply("p0=x");
-	t = open_as(false);
-	assert_int_equal(run(t, "p0=y a=present", NULL), 0);
+	t = store_open(false, NULL);
+	assert_int_equal(store_run(t, "p0=y a=present", NULL), 0);
 	assert_int_equal(transaction_undo(t, NULL, &err), 0);
 	assert_original();
-	assert_int_equal(run(t, "p1=y", NULL), 0);
+	assert_int_equal(store_run(t, "p1=y", NULL), 0);
 	assert_int_equal(transaction_commit(t, NULL, &err), 0);
 	transaction_close(t);
-	assert_string_equal(record(), "p1:as ever>y=y");
+	assert_string_equal(store_record(true), "p1:as ever>y=y");
 }
 
 static void bad_steps_are_refused_before_anything(void **state)
 {
 	const struct step_kind foreign = { .name = "plain", .read = store_plain.read, .write = store_plain.write };
 	const struct step of_foreign = { .kind = &foreign, .object = "p0", .to = "x" };
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 
-	assert_int_equal(run(t, "p0=x p1=y p0=z", NULL), -1);
+	assert_int_equal(store_run(t, "p0=x p1=y p0=z", NULL), -1);
 	assert_int_equal(err.code, ISOLAT_USAGE);
 	assert_string_equal(err.object, "p0");
 	assert_int_equal(transaction_run(t, &of_foreign, 1, NULL, &err), -1);
 	assert_int_equal(err.code, ISOLAT_USAGE);
-	assert_int_equal(run(t, "p0=\xff", NULL), -1);
+	assert_int_equal(store_run(t, "p0=\xff", NULL), -1);
 	assert_string_equal(err.object, "p0");
 	assert_int_equal(control->writes, 0);
 	transaction_close(t);
@@ -439,16 +356,16 @@ static void runs_before_a_commit_add_up(void **state)
 	size_t written;
 
 	apply("p3=old");
-	t = open_as(false);
-	assert_int_equal(run(t, "p0=x mb0=65", &written), 0);
+	t = store_open(false, NULL);
+	assert_int_equal(store_run(t, "p0=x mb0=65", &written), 0);
 	assert_int_equal(written, 3); /* and p3 goes back */
-	assert_int_equal(run(t, "p0=x mb0=65 p1=y", &written), 0);
+	assert_int_equal(store_run(t, "p0=x mb0=65 p1=y", &written), 0);
 	assert_int_equal(written, 1);
-	assert_int_equal(run(t, "p0=z p1=y", &written), 0);
+	assert_int_equal(store_run(t, "p0=z p1=y", &written), 0);
 	assert_int_equal(written, 2); /* mb0 goes back */
 	assert_int_equal(transaction_commit(t, NULL, &err), 0);
 	transaction_close(t);
-	assert_string_equal(record(), "p0:as ever>z=z p1:as ever>y=y");
+	assert_string_equal(store_record(true), "p0:as ever>z=z p1:as ever>y=y");
 	undo();
 	assert_original();
 }
@@ -457,17 +374,17 @@ static void runs_before_a_commit_add_up(void **state)
 static void about_stands_without_steps(void **state)
 {
 	json_t *about = json_pack("{s:i}", "vms", 3);
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 
-	assert_int_equal(run(t, "", NULL), 0);
+	assert_int_equal(store_run(t, "", NULL), 0);
 	assert_int_equal(transaction_commit(t, about, &err), 0);
 	transaction_close(t);
-	t = open_as(true);
+	t = store_open(true, NULL);
 	assert_true(json_equal(transaction_about(t), about));
 	assert_int_equal(transaction_count(t), 0);
 	transaction_close(t);
 	undo();
-	t = open_as(true);
+	t = store_open(true, NULL);
 	assert_null(transaction_about(t));
 	transaction_close(t);
 	json_decref(about);
@@ -475,17 +392,17 @@ static void about_stands_without_steps(void **state)
 
 static void a_later_run_that_fails_takes_back_all(void **state)
 {
-	struct transaction *t = open_as(false);
+	struct transaction *t = store_open(false, NULL);
 
-	assert_int_equal(run(t, "a=present p0=x", NULL), 0);
+	assert_int_equal(store_run(t, "a=present p0=x", NULL), 0);
 	control->fail_object = "p1";
-	assert_int_equal(run(t, "a=present p0=y p1=y", NULL), -1);
+	assert_int_equal(store_run(t, "a=present p0=y p1=y", NULL), -1);
 	control->fail_object = NULL;
 	assert_original();
-	assert_int_equal(run(t, "p2=x", NULL), 0);
+	assert_int_equal(store_run(t, "p2=x", NULL), 0);
 	assert_int_equal(transaction_commit(t, NULL, &err), 0);
 	transaction_close(t);
-	assert_string_equal(record(), "p2:as ever>x=x");
+	assert_string_equal(store_record(true), "p2:as ever>x=x");
 }
 
 static void reader_changes_nothing(void **state)
@@ -493,20 +410,20 @@ static void reader_changes_nothing(void **state)
 	struct transaction *t;
 
 	apply("p0=x");
-	t = open_as(true);
-	assert_int_equal(run(t, "p1=x", NULL), -1);
+	t = store_open(true, NULL);
+	assert_int_equal(store_run(t, "p1=x", NULL), -1);
 	assert_int_equal(err.code, ISOLAT_USAGE);
 	assert_int_equal(transaction_commit(t, NULL, &err), -1);
 	assert_int_equal(transaction_undo(t, NULL, &err), -1);
 	transaction_close(t);
 	assert_string_equal(store_value("p0"), "x");
-	assert_string_equal(record(), "p0:as ever>x=x");
+	assert_string_equal(store_record(true), "p0:as ever>x=x");
 }
 
 static void name_has_to_be_a_name(void **state)
 {
 	static const char *const bad[] = { "", "../x", "a/b", "a.b", "a b", "\xc3\xa9" };
-	struct transaction_config c = config();
+	struct transaction_config c = store_config();
 	struct transaction *t;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -523,14 +440,13 @@ static unsigned int asked_before_it_ends;
 
 static int interrupted(void *data, struct isolat_error *why)
 {
-	assert_ptr_equal(data, &original);
 	return asked_before_it_ends-- ? 0 : isolat_fail(why, ISOLAT_FAILED, "go on", NULL, "asked to end");
 }
 
 /* It is asked for each entry of the record, each step, and the commit. */
 static void interrupted_at_any_step_all_is_taken_back(void **state)
 {
-	struct transaction_config c = config();
+	struct transaction_config c = store_config();
 	struct store stood;
 
 	apply("p0=x mb0=65 p3=old");
@@ -542,7 +458,7 @@ static void interrupted_at_any_step_all_is_taken_back(void **state)
 
 		asked_before_it_ends = n;
 		assert_int_equal(transaction_open(&c, false, &t, NULL, &err), 0);
-		rc = run(t, "a=present p0=y 1@1=a", NULL) || transaction_commit(t, NULL, &err);
+		rc = store_run(t, "a=present p0=y 1@1=a", NULL) || transaction_commit(t, NULL, &err);
 		transaction_close(t);
 		if (!rc) {
 			assert_int_equal(n, 3 + 3 + 1);
@@ -550,7 +466,7 @@ static void interrupted_at_any_step_all_is_taken_back(void **state)
 		}
 		assert_string_equal(err.reason, "asked to end");
 		assert_memory_equal(store, &stood, sizeof(stood));
-		assert_string_equal(record(), "p0:as ever>x=x mb0:100>65=70 p3:as ever>old=old");
+		assert_string_equal(store_record(true), "p0:as ever>x=x mb0:100>65=70 p3:as ever>old=old");
 	}
 	undo();
 	assert_original();
@@ -560,7 +476,7 @@ static void interrupted_at_any_step_all_is_taken_back(void **state)
 
 static void callers_lock_stays(void **state)
 {
-	struct transaction_config c = config(), other = config();
+	struct transaction_config c = store_config(), other = store_config();
 	struct journal_folder locked;
 	struct transaction *t;
 
@@ -568,33 +484,14 @@ static void callers_lock_stays(void **state)
 	c.locked = &locked;
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(transaction_open(&c, false, &t, NULL, &err), 0);
-		assert_int_equal(run(t, i ? "p0=y" : "p0=x", NULL), 0);
+		assert_int_equal(store_run(t, i ? "p0=y" : "p0=x", NULL), 0);
 		assert_int_equal(transaction_commit(t, NULL, &err), 0);
 		transaction_close(t);
 		assert_int_equal(transaction_open(&other, true, &t, NULL, &err), -1);
 		assert_non_null(strstr(err.reason, "another isolat holds it"));
 	}
 	journal_folder_close(&locked);
-	assert_string_equal(record(), "p0:as ever>y=y");
-}
-
-static int make(void **state)
-{
-	store_make();
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/apply.journal", folder);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	char lock[64];
-
-	snprintf(lock, sizeof(lock), "%s/lock", folder);
-	unlink(path);
-	unlink(lock);
-	return rmdir(folder);
+	assert_string_equal(store_record(true), "p0:as ever>y=y");
 }
 
 int main(void)
@@ -634,5 +531,5 @@ int main(void)
 		cmocka_unit_test_setup(callers_lock_stays, begin),
 	};
 
-	return cmocka_run_group_tests(tests, make, clean);
+	return cmocka_run_group_tests(tests, store_make_all, remove_folder);
 }

@@ -1,67 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Every write to the host and to the journal fails once; and inverses fail, which must not be forgotten. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "transaction_store.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NTH(n)	      ((uint64_t)1 << ((n)-1))
 
-static char folder[] = "/tmp/isolat-test-XXXXXX", path[64];
-static struct isolat_error err;
 static struct store original;
-static char left[1024];
-
-static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
-{
-	size_t n = strlen(left);
-
-	snprintf(left + n, sizeof(left) - n, "%s: %s\n", object, why);
-}
-
 static struct transaction *open_it(bool *recovered)
 {
-	const struct transaction_config config = {
-		.folder = folder,
-		.name = "apply",
-		.kinds = store_kinds,
-		.host = store,
-		.left = note_left,
-	};
-	struct transaction *t = NULL;
-
 	left[0] = '\0';
-	assert_int_equal(transaction_open(&config, false, &t, recovered, &err), 0);
-	return t;
-}
-
-static int run(struct transaction *t, const char *text, size_t *written)
-{
-	char buffer[256], *rest = buffer, *word;
-	struct step steps[32];
-	size_t n = 0;
-
-	snprintf(buffer, sizeof(buffer), "%s", text);
-	while ((word = strsep(&rest, " "))) {
-		char *name = strsep(&word, "=");
-
-		steps[n++] = store_step(name, word);
-	}
-	return transaction_run(t, steps, n, written, &err);
+	return store_open(false, recovered);
 }
 
 static int apply(const char *text)
 {
 	struct transaction *t = open_it(NULL);
-	int rc = run(t, text, NULL) || transaction_commit(t, NULL, &err) ? -1 : 0;
+	int rc = store_run(t, text, NULL) || transaction_commit(t, NULL, &err) ? -1 : 0;
 	struct isolat_error kept = err;
 
 	transaction_close(t);
@@ -76,23 +34,6 @@ static int undo(void)
 
 	transaction_close(t);
 	return rc;
-}
-
-static const char *record(void)
-{
-	static char text[512];
-	struct transaction *t = open_it(NULL);
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < transaction_count(t); i++) {
-		struct transaction_entry e = transaction_entry(t, i);
-
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s:%s>%s=%s", i ? " " : "", e.object, e.before,
-				      e.to, e.set);
-	}
-	transaction_close(t);
-	return text;
 }
 
 /* The file's bytes; "" without it. */
@@ -145,7 +86,7 @@ static bool fail_nth(const char *before, const char *steps, unsigned int n, bool
 	read_journal(is);
 	assert_string_equal(is, was);
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 	return true;
 }
 
@@ -222,12 +163,12 @@ static void a_failed_commit_takes_all_back(void **state)
 {
 	struct transaction *t = open_it(NULL);
 
-	assert_int_equal(run(t, first, NULL), 0);
+	assert_int_equal(store_run(t, first, NULL), 0);
 	control->armed = true;
 	control->fail_journal = 1;
 	assert_int_equal(transaction_commit(t, NULL, &err), -1);
 	control->armed = false;
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 	assert_int_not_equal(access(path, F_OK), 0);
 	transaction_close(t);
 }
@@ -242,7 +183,7 @@ static void a_full_disk_does_not_stop_undo(void **state)
 	rc = undo();
 	control->armed = false;
 	assert_int_equal(rc, 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
@@ -261,13 +202,13 @@ static void a_failed_undo_can_be_tried_again(void **state)
 	assert_string_equal(err.object, "p1");
 	assert_string_equal(err.reason, "Input/output error");
 	assert_string_equal(err.hint, "1 of 3 changes stay on record: mend this and undo again");
-	assert_string_equal(left, "p1: write the object: Input/output error\n");
+	assert_string_equal(left, "plain p1: write the object: Input/output error (as ever)\n");
 	transaction_close(t);
-	assert_string_equal(record(), "p1:as ever>y=y");
+	assert_string_equal(store_record(false), "p1:as ever>y=y");
 	assert_string_equal(store_value("p0"), "as ever");
 	control->fail_object = NULL;
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 static void a_half_failed_undo_can_be_tried_again(void **state)
@@ -276,11 +217,11 @@ static void a_half_failed_undo_can_be_tried_again(void **state)
 	control->fail_object = "p1";
 	control->fail_after = true;
 	assert_int_equal(undo(), -1);
-	assert_string_equal(record(), "p1:as ever>y=half");
+	assert_string_equal(store_record(false), "p1:as ever>y=half");
 	control->fail_object = NULL;
 	assert_int_equal(undo(), 0);
 	assert_string_equal(left, "");
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 static void an_undo_without_effect_failed(void **state)
@@ -289,10 +230,10 @@ static void an_undo_without_effect_failed(void **state)
 	control->stubborn = "p0";
 	assert_int_equal(undo(), -1);
 	assert_string_equal(err.reason, "it is 'x' after 'as ever' was written");
-	assert_string_equal(record(), "p0:as ever>x=x");
+	assert_string_equal(store_record(false), "p0:as ever>x=x");
 	control->stubborn = NULL;
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 /* A group that cannot be removed keeps nothing else from being undone: its file is written then. */
@@ -302,10 +243,10 @@ static void files_of_a_group_that_stays_are_written(void **state)
 	control->fail_object = "a";
 	assert_int_equal(undo(), -1);
 	assert_string_equal(store_value("a/mask"), "+1");
-	assert_string_equal(record(), "a:absent>present=present");
+	assert_string_equal(store_record(false), "a:absent>present=present");
 	control->fail_object = NULL;
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 static void a_full_disk_and_a_failed_undo(void **state)
@@ -321,11 +262,11 @@ static void a_full_disk_and_a_failed_undo(void **state)
 	assert_int_equal(rc, -1);
 	assert_string_equal(err.object, "p0");
 	/* The old record does as well. */
-	assert_string_equal(record(), "p0:as ever>x=x p1:as ever>y=y");
+	assert_string_equal(store_record(false), "p0:as ever>x=x p1:as ever>y=y");
 	control->fail_object = NULL;
 	assert_int_equal(undo(), 0);
 	assert_string_equal(left, "");
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 /* p1 fails, and then the way back of p0 does. */
@@ -334,11 +275,11 @@ static void a_step_that_cannot_be_taken_back_is_on_record(void **state)
 	control->fail_writes = NTH(2) | NTH(3);
 	assert_int_equal(apply("p0=x p1=y"), -1);
 	assert_string_equal(err.object, "p1");
-	assert_string_equal(left, "p0: write the object: Input/output error\n");
+	assert_string_equal(left, "plain p0: write the object: Input/output error (as ever)\n");
 	assert_string_equal(store_value("p0"), "x");
-	assert_string_equal(record(), "p0:as ever>x=x");
+	assert_string_equal(store_record(false), "p0:as ever>x=x");
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 static void a_change_that_cannot_be_taken_back_keeps_its_first_value(void **state)
@@ -349,9 +290,9 @@ static void a_change_that_cannot_be_taken_back_keeps_its_first_value(void **stat
 	/* mb0 to 35, p0 to y, p1 fails; p0 back, mb0 is not. */
 	assert_int_equal(apply("mb0=35 p0=y p1=z"), -1);
 	assert_string_equal(err.object, "p1");
-	assert_string_equal(record(), "p0:as ever>x=x mb0:100>35=40");
+	assert_string_equal(store_record(false), "p0:as ever>x=x mb0:100>35=40");
 	assert_int_equal(undo(), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 /* A retired object is as it was before everything: should coming back fail, its entry still says all. */
@@ -361,11 +302,11 @@ static void a_retired_object_that_does_not_come_back(void **state)
 	control->writes = 0;
 	control->fail_writes = NTH(2) | NTH(3);
 	assert_int_equal(apply("p1=y p2=z"), -1);
-	assert_string_equal(record(), "p0:as ever>x=x p1:as ever>y=y");
+	assert_string_equal(store_record(false), "p0:as ever>x=x p1:as ever>y=y");
 	assert_string_equal(store_value("p0"), "as ever");
 	assert_int_equal(undo(), 0);
 	assert_string_equal(left, "");
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 }
 
 /* When not even that can be written the tail is still there, and who comes next takes it back. */
@@ -387,7 +328,7 @@ static void a_full_disk_and_a_failed_way_back(void **state)
 	transaction_close(open_it(&recovered));
 	assert_true(recovered);
 	assert_string_equal(store_value("p0"), "as ever");
-	assert_string_equal(record(), "p3:as ever>x=x");
+	assert_string_equal(store_record(false), "p3:as ever>x=x");
 }
 
 /* Nor can it be committed over. */
@@ -398,11 +339,11 @@ static void a_tail_that_is_left_is_not_committed_over(void **state)
 	control->fail_writes = NTH(2) | NTH(3);
 	control->armed = true;
 	control->fail_journal = 6; /* a new journal, two lines for p0 and for p1 */
-	assert_int_equal(run(t, "p0=x p1=y", NULL), -1);
+	assert_int_equal(store_run(t, "p0=x p1=y", NULL), -1);
 	assert_string_equal(store_value("p0"), "x");
 	control->armed = false;
 	assert_int_equal(transaction_commit(t, NULL, &err), 0);
-	assert_memory_equal(store, &original, sizeof(original));
+	store_assert(&original);
 	transaction_close(t);
 	assert_int_not_equal(access(path, F_OK), 0);
 }
@@ -472,28 +413,9 @@ static void foreign_change_of_what_fell_is_left(void **state)
 		noted += !has_removal;
 		moved += has_step;
 		assert_string_equal(store_value("3@1"), "a");
-		assert_string_equal(left, has_step ? "3@1: changed since: it is 'a', not 'c'\n" : "");
+		assert_string_equal(left, has_step ? "thread 3@1: changed since: it is 'a', not 'c' ()\n" : "");
 	}
 	assert_true(noted && fallen && moved);
-}
-
-static int make(void **state)
-{
-	store_make();
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/apply.journal", folder);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	char lock[64];
-
-	snprintf(lock, sizeof(lock), "%s/lock", folder);
-	unlink(path);
-	unlink(lock);
-	return rmdir(folder);
 }
 
 int main(void)
@@ -517,5 +439,5 @@ int main(void)
 		cmocka_unit_test_setup(foreign_change_of_what_fell_is_left, begin),
 	};
 
-	return cmocka_run_group_tests(tests, make, clean);
+	return cmocka_run_group_tests(tests, store_make_all, remove_folder);
 }

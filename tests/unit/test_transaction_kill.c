@@ -4,23 +4,12 @@
  * ftruncate. Whoever comes next finds the host, byte for byte, as it was before, or, once it was committed, as it was
  * to be. How many points there were is printed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "transaction_store.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-static char folder[] = "/tmp/isolat-test-XXXXXX", path[64];
-static struct isolat_error err;
-static unsigned int n_left;
 
 struct steps {
 	const char *name, *to;
@@ -45,29 +34,10 @@ static const struct steps second[] = {
 	{ "3@1", "c" },	    { 0 },
 };
 
-static void count_left(void *data, const char *kind, const char *object, const char *why, const char *before)
-{
-	n_left++;
-}
-
-static struct transaction *open_it(bool *recovered)
-{
-	const struct transaction_config config = {
-		.folder = folder,
-		.name = "apply",
-		.kinds = store_kinds,
-		.host = store,
-		.left = count_left,
-	};
-	struct transaction *t = NULL;
-
-	return transaction_open(&config, false, &t, recovered, &err) ? NULL : t;
-}
-
 static int apply(void *data)
 {
 	const struct steps *given = data;
-	struct transaction *t = open_it(NULL);
+	struct transaction *t = store_open(false, NULL);
 	struct step steps[32];
 	size_t n = 0;
 	int rc;
@@ -81,7 +51,7 @@ static int apply(void *data)
 
 static int undo(void *data)
 {
-	struct transaction *t = open_it(NULL);
+	struct transaction *t = store_open(false, NULL);
 	int rc = !t || transaction_undo(t, NULL, &err);
 
 	transaction_close(t);
@@ -91,7 +61,7 @@ static int undo(void *data)
 /* Opening is what recovers. Returns how many objects stand on record. */
 static size_t recover(void)
 {
-	struct transaction *t = open_it(NULL);
+	struct transaction *t = store_open(false, NULL);
 	size_t n;
 
 	assert_non_null(t);
@@ -102,20 +72,10 @@ static size_t recover(void)
 
 static int recover_only(void *data)
 {
-	struct transaction *t = open_it(NULL);
+	struct transaction *t = store_open(false, NULL);
 
 	transaction_close(t);
 	return !t;
-}
-
-static void assert_store(const struct store *wanted)
-{
-	for (size_t i = 0; i < STORE_OBJECTS; i++) {
-		if (strcmp(store->object[i].value, wanted->object[i].value))
-			print_error("%s is '%s', not '%s'\n", wanted->object[i].name, store->object[i].value,
-				    wanted->object[i].value);
-	}
-	assert_memory_equal(store, wanted, sizeof(*store));
 }
 
 static bool has_journal(void)
@@ -134,7 +94,7 @@ struct sweep {
 static void prepare(const struct sweep *s, struct store *before)
 {
 	store_reset();
-	n_left = 0;
+	left[0] = '\0';
 	unlink(path);
 	if (s->before)
 		assert_int_equal(apply((void *)s->before), 0);
@@ -162,14 +122,14 @@ static bool kill_once(const struct sweep *s, unsigned int k, unsigned int again,
 		bool is_done = !memcmp(store, &after, sizeof(after));
 
 		assert_true(!*done || is_done); /* committed once, committed for good */
-		assert_store(is_done ? &after : &before);
+		store_assert(is_done ? &after : &before);
 		*done = is_done;
 		assert_true(!killed || has_journal() == (is_done || s->before));
 	}
 	assert_int_equal(undo(NULL), 0);
-	assert_store(&original);
+	store_assert(&original);
 	assert_false(has_journal());
-	assert_int_equal(n_left, 0);
+	assert_string_equal(left, "");
 	return killed;
 }
 
@@ -233,16 +193,10 @@ static void is_killed_while_it_recovers(void **state)
 
 static bool reader_sees_half_made(void)
 {
-	const struct transaction_config config = {
-		.folder = folder,
-		.name = "apply",
-		.kinds = store_kinds,
-		.host = store,
-	};
-	struct transaction *t;
+	struct transaction *t = store_open(true, NULL);
 	bool half_made;
 
-	assert_int_equal(transaction_open(&config, true, &t, NULL, &err), 0);
+	assert_non_null(t);
 	half_made = transaction_is_half_made(t);
 	transaction_close(t);
 	return half_made;
@@ -274,26 +228,7 @@ static void is_seen_by_a_reader(void **state)
 	}
 	assert_true(n_seen > 20);
 	assert_int_equal(undo(NULL), 0);
-	assert_store(&original);
-}
-
-static int make(void **state)
-{
-	store_make();
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/apply.journal", folder);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	char lock[64];
-
-	snprintf(lock, sizeof(lock), "%s/lock", folder);
-	unlink(path);
-	unlink(lock);
-	return rmdir(folder);
+	store_assert(&original);
 }
 
 int main(void)
@@ -304,5 +239,5 @@ int main(void)
 		cmocka_unit_test(is_seen_by_a_reader),
 	};
 
-	return cmocka_run_group_tests(tests, make, clean);
+	return cmocka_run_group_tests(tests, store_make_all, remove_folder);
 }

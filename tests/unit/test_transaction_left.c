@@ -3,20 +3,13 @@
  * Inverses that no longer apply: what is still isolat's goes back, the rest is named, with what was before, and
  * forgotten. On objects "a".."c", whose value are two numbers that somebody can change one by one.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
-#include "transaction.h"
+#include "transaction_fixture.h"
 
-static char folder[] = "/tmp/isolat-test-XXXXXX", path[64], left[1024], followed[256];
-static struct isolat_error err;
+static char followed[256];
 
 static struct {
 	char value[3][16];	 /* "" when it is gone */
@@ -86,27 +79,12 @@ static const struct step_kind *const kinds[] = { &pair, NULL };
 
 /* ---- What tests say ---- */
 
-static void note_left(void *data, const char *kind, const char *object, const char *why, const char *before)
-{
-	size_t n = strlen(left);
-
-	snprintf(left + n, sizeof(left) - n, "%s: %s (%s)\n", object, why, before);
-}
-
 static struct transaction *open_it(void)
 {
-	const struct transaction_config config = {
-		.folder = folder,
-		.name = "apply",
-		.kinds = kinds,
-		.host = &host,
-		.left = note_left,
-	};
-	struct transaction *t = NULL;
+	struct transaction_config config = config_of(kinds, &host);
 
 	left[0] = followed[0] = '\0';
-	assert_int_equal(transaction_open(&config, false, &t, NULL, &err), 0);
-	return t;
+	return open_transaction(&config, false, NULL);
 }
 
 /* NULL: no step for it. */
@@ -166,7 +144,7 @@ static void what_is_still_ours_goes_back(void **state)
 	assert_int_equal(undo(0), 0);
 	expect('a', "1 9");
 	expect('b', "1 2");
-	assert_string_equal(left, "a: changed since: 1:9 (1 2)\n");
+	assert_string_equal(left, "pair a: changed since: 1:9 (1 2)\n");
 	assert_int_equal(undo(0), 0);
 	assert_string_equal(left, "");
 	expect('a', "1 9");
@@ -179,7 +157,7 @@ static void nothing_is_written_where_all_is_theirs(void **state)
 	host.writes = 0;
 	assert_int_equal(undo(0), 0);
 	assert_int_equal(host.writes, 0);
-	assert_string_equal(left, "a: changed since: 0:8 1:9 (1 2)\n");
+	assert_string_equal(left, "pair a: changed since: 0:8 1:9 (1 2)\n");
 }
 
 /* What they have changed is not taken for ours by the next undo. */
@@ -202,7 +180,7 @@ static void a_retired_part_goes_back(void **state)
 	change_it('a', "9 6");
 	assert_int_equal(apply(NULL, "5 6"), 0);
 	expect('a', "9 2");
-	assert_string_equal(left, "a: changed since: 0:9 (1 2)\n");
+	assert_string_equal(left, "pair a: changed since: 0:9 (1 2)\n");
 	assert_int_equal(undo(0), 0);
 	expect('a', "9 2");
 	expect('b', "1 2");
@@ -217,7 +195,7 @@ static void what_cannot_come_back_is_left_and_forgotten(void **state)
 	host.code = ISOLAT_DRIFT;
 	assert_int_equal(undo(0), 0);
 	expect('b', "1 2");
-	assert_string_equal(left, "a: write: it does not take it (1 2)\n");
+	assert_string_equal(left, "pair a: write: it does not take it (1 2)\n");
 	assert_int_equal(undo(0), 0);
 	assert_string_equal(left, "");
 }
@@ -227,7 +205,7 @@ static void a_third_value_is_left_and_forgotten(void **state)
 	assert_int_equal(apply("5 6", NULL), 0);
 	host.becomes = "0 0";
 	assert_int_equal(undo(0), 0);
-	assert_string_equal(left, "a: take back: it is '0 0' after '1 2' was written (1 2)\n");
+	assert_string_equal(left, "pair a: take back: it is '0 0' after '1 2' was written (1 2)\n");
 	assert_int_equal(undo(0), 0);
 	expect('a', "0 0");
 }
@@ -238,7 +216,7 @@ static void it_does_not_keep_another_profile_out(void **state)
 	host.fails = "a";
 	host.code = ISOLAT_DRIFT;
 	assert_int_equal(apply(NULL, "7 8"), 0);
-	assert_string_equal(left, "a: it does not take it (1 2)\n");
+	assert_string_equal(left, "pair a: it does not take it (1 2)\n");
 	expect('b', "7 8");
 	host.fails = NULL;
 	assert_int_equal(undo(0), 0);
@@ -248,7 +226,7 @@ static void it_does_not_keep_another_profile_out(void **state)
 	assert_int_equal(apply("3 3", NULL), 0);
 	host.becomes = "0 0";
 	assert_int_equal(apply(NULL, NULL), 0);
-	assert_string_equal(left, "a: it is '0 0' after '5 6' was written (5 6)\n");
+	assert_string_equal(left, "pair a: it is '0 0' after '5 6' was written (5 6)\n");
 }
 
 static void other_failures_do(void **state)
@@ -291,7 +269,7 @@ static void it_is_tried_again(void **state)
 	assert_int_equal(apply("5 6", NULL), 0);
 	host.follow = ISOLAT_DRIFT;
 	assert_int_equal(undo(0), 0);
-	assert_string_equal(left, "a: follow: it withstands (1 2)\n");
+	assert_string_equal(left, "pair a: follow: it withstands (1 2)\n");
 }
 
 /* A step that fails takes back the one before it. */
@@ -302,24 +280,6 @@ static void it_follows_on_the_way_back(void **state)
 	assert_int_equal(apply("5 6", "7 8"), -1);
 	expect('a', "1 2");
 	assert_non_null(strstr(followed, "a: 5 6>1 2\n"));
-}
-
-static int make(void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/apply.journal", folder);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	char lock[64];
-
-	snprintf(lock, sizeof(lock), "%s/lock", folder);
-	unlink(path);
-	unlink(lock);
-	return rmdir(folder);
 }
 
 int main(void)
@@ -338,5 +298,5 @@ int main(void)
 		cmocka_unit_test_setup(it_follows_on_the_way_back, begin),
 	};
 
-	return cmocka_run_group_tests_name("transaction left", tests, make, clean);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

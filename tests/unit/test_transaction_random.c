@@ -3,15 +3,10 @@
  * Random rows of applies, undos and kills, against a model that needs no journal: what stands is what was asked for
  * last, over what was there at the beginning. ISOLAT_TEST_SEED has other ones.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "transaction_store.h"
 
@@ -19,9 +14,8 @@
 #define ACTS	   8
 #define MAX_POINTS 150
 
-static char folder[] = "/tmp/isolat-test-XXXXXX", path[64];
 static uint64_t seed = 20261122;
-static unsigned int n_acts, n_kills, n_left;
+static unsigned int n_acts, n_kills;
 
 /* What is asked for; "" as a name: the end. Empty: undo. */
 struct wish {
@@ -37,24 +31,11 @@ static unsigned int any(unsigned int below)
 	return (unsigned int)(seed >> 33) % below;
 }
 
-static void count_left(void *data, const char *kind, const char *object, const char *why, const char *before)
-{
-	n_left++;
-}
-
 static struct transaction *open_it(void)
 {
-	const struct transaction_config config = {
-		.folder = folder,
-		.name = "apply",
-		.kinds = store_kinds,
-		.host = store,
-		.left = count_left,
-	};
-	struct isolat_error err;
-	struct transaction *t = NULL;
+	struct transaction *t = store_open(false, NULL);
 
-	if (transaction_open(&config, false, &t, NULL, &err))
+	if (!t)
 		print_error("%s: %s\n", err.what, err.reason);
 	return t;
 }
@@ -64,7 +45,6 @@ static int act(void *data)
 	const struct wish *wish = data;
 	struct transaction *t = open_it();
 	struct step steps[STORE_OBJECTS];
-	struct isolat_error err;
 	int rc;
 
 	for (size_t i = 0; i < wish->n; i++)
@@ -177,16 +157,6 @@ static struct store expected(const struct store *original, const struct wish *wi
 	return model;
 }
 
-static void assert_same(const struct store *wanted)
-{
-	for (size_t i = 0; i < STORE_OBJECTS; i++) {
-		if (memcmp(&store->object[i], &wanted->object[i], sizeof(wanted->object[i])))
-			print_error("%s is '%s', not '%s'\n", wanted->object[i].name, store->object[i].value,
-				    wanted->object[i].value);
-	}
-	assert_memory_equal(store, wanted, sizeof(*store));
-}
-
 /* Killed somewhere, and maybe while that is taken back: then all of it has happened or nothing (of an undo: some). */
 static bool act_or_die(const struct store *before, const struct store *after, struct wish *wish)
 {
@@ -200,9 +170,9 @@ static bool act_or_die(const struct store *before, const struct store *after, st
 	assert_int_equal(recover(NULL), 0);
 	done = !memcmp(store, after, sizeof(*after));
 	if (!killed)
-		assert_same(after);
+		store_assert(after);
 	else if (!done && wish->n)
-		assert_same(before);
+		store_assert(before);
 	return done;
 }
 
@@ -223,9 +193,9 @@ static void one_row(void)
 			stands = *store; /* half undone: the next has to cope */
 	}
 	assert_int_equal(act(&(struct wish){ 0 }), 0);
-	assert_same(&original);
+	store_assert(&original);
 	assert_int_not_equal(access(path, F_OK), 0);
-	assert_int_equal(n_left, 0);
+	assert_string_equal(left, "");
 }
 
 static void all_or_nothing_whatever_happens(void **state)
@@ -243,21 +213,7 @@ static int make(void **state)
 	if (given)
 		seed = strtoull(given, NULL, 0);
 	print_message("seed %llu\n", (unsigned long long)seed);
-	store_make();
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/apply.journal", folder);
-	return 0;
-}
-
-static int clean(void **state)
-{
-	char lock[64];
-
-	snprintf(lock, sizeof(lock), "%s/lock", folder);
-	unlink(path);
-	unlink(lock);
-	return rmdir(folder);
+	return store_make_all(state);
 }
 
 int main(void)
@@ -266,5 +222,5 @@ int main(void)
 		cmocka_unit_test(all_or_nothing_whatever_happens),
 	};
 
-	return cmocka_run_group_tests(tests, make, clean);
+	return cmocka_run_group_tests(tests, make, remove_folder);
 }

@@ -89,12 +89,12 @@ int renameat(int from, const char *old, int to, const char *new)
 	return rc;
 }
 
-int unlinkat(int folder, const char *name, int flags)
+int unlinkat(int dir, const char *name, int flags)
 {
 	int rc;
 
 	point();
-	rc = (int)syscall(SYS_unlinkat, folder, name, flags);
+	rc = (int)syscall(SYS_unlinkat, dir, name, flags);
 	point();
 	return rc;
 }
@@ -245,7 +245,7 @@ const char *store_value(const char *name)
 
 /* ---- The kinds ---- */
 
-static int read_object(void *host, const char *name, char **value, struct isolat_error *err)
+static int read_object(void *host, const char *name, char **value, struct isolat_error *e)
 {
 	const char *text = store_value(name);
 
@@ -279,7 +279,7 @@ static int refusal(const char *name, const char *to)
 	return strchr(name, '@') && *to && strcmp(find(to)->value, "present") ? ENOENT : 0;
 }
 
-static int write_object(void *host, const char *name, const char *from, const char *to, struct isolat_error *err)
+static int write_object(void *host, const char *name, const char *from, const char *to, struct isolat_error *e)
 {
 	int why = refusal(name, to);
 	bool stubborn = control->stubborn && !strcmp(control->stubborn, name);
@@ -294,7 +294,7 @@ static int write_object(void *host, const char *name, const char *from, const ch
 	if ((!why && !stubborn) || (fails && control->fail_after))
 		make_value(name, fails && name[0] == 'p' ? "half" : to);
 	point();
-	return why ? isolat_fail(err, ISOLAT_FAILED, "write the object", name, "%s", strerror(why)) : 0;
+	return why ? isolat_fail(e, ISOLAT_FAILED, "write the object", name, "%s", strerror(why)) : 0;
 }
 
 static bool goes_with_group(const char *object, const char *kind, const char *other)
@@ -350,4 +350,69 @@ struct step store_step(const char *name, const char *to)
 	else if (strchr(name, '/'))
 		kind = &store_file;
 	return (struct step){ .kind = kind, .object = name, .to = to };
+}
+
+/* ---- What tests say ---- */
+
+void store_assert(const struct store *wanted)
+{
+	for (size_t i = 0; i < STORE_OBJECTS; i++) {
+		if (memcmp(&store->object[i], &wanted->object[i], sizeof(wanted->object[i])))
+			print_error("%s is '%s', not '%s'\n", wanted->object[i].name, store->object[i].value,
+				    wanted->object[i].value);
+	}
+	assert_memory_equal(store, wanted, sizeof(*store));
+}
+
+int store_make_all(void **state)
+{
+	store_make();
+	return make_folder(state);
+}
+
+struct transaction_config store_config(void)
+{
+	return config_of(store_kinds, store);
+}
+
+struct transaction *store_open(bool read_only, bool *recovered)
+{
+	struct transaction_config config = store_config();
+
+	return open_transaction(&config, read_only, recovered);
+}
+
+int store_run(struct transaction *t, const char *text, size_t *written)
+{
+	struct step steps[32];
+	char buffer[256], *rest = buffer, *word;
+	size_t n = 0;
+
+	snprintf(buffer, sizeof(buffer), "%s", text);
+	while ((word = strsep(&rest, " "))) {
+		char *name = strsep(&word, "=");
+
+		if (*name)
+			steps[n++] = store_step(name, word);
+	}
+	return transaction_run(t, steps, n, written, &err);
+}
+
+const char *store_record(bool read_only)
+{
+	static char text[512];
+	struct transaction *t = store_open(read_only, NULL);
+	size_t n = 0;
+
+	text[0] = '\0';
+	assert_non_null(t);
+	for (size_t i = 0; i < transaction_count(t); i++) {
+		struct transaction_entry e = transaction_entry(t, i);
+
+		assert_ptr_equal(e.kind, store_step(e.object, "").kind);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s:%s>%s=%s", i ? " " : "", e.object, e.before,
+				      e.to, e.set);
+	}
+	transaction_close(t);
+	return text;
 }

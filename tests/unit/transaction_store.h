@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "transaction.h"
+#include "transaction_fixture.h"
 
 #define STORE_GROUPS	4
 #define STORE_GROUP_MAX 2
@@ -64,8 +64,20 @@ void store_reset(void);
 void store_force(const char *name, const char *value);
 const char *store_value(const char *name);
 
+/* Every object is as in @wanted. */
+void store_assert(const struct store *wanted);
+
 /* A step for @name, of the kind that it is of. */
 struct step store_step(const char *name, const char *to);
+
+/* A group's setup: all of it, and the folder. */
+int store_make_all(void **state);
+struct transaction_config store_config(void);
+struct transaction *store_open(bool read_only, bool *recovered);
+/* transaction_run() of "OBJECT=VALUE ...". */
+int store_run(struct transaction *t, const char *text, size_t *written);
+/* What is on record, "OBJECT:BEFORE>TO=SET ...", by who only reads or (which recovers) does not. */
+const char *store_record(bool read_only);
 
 /* Runs @act in a process of its own, armed, which dies at point @kill_at; whether it was killed (else it exited with
  * 0). */
