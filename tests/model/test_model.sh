@@ -6,7 +6,7 @@
 set -u
 build=$(realpath "$1")
 models=$(realpath "$(dirname "$0")")
-. "$models/../sim/tap.sh"
+. "$models/../tap.bash"
 work=$build/tests/model
 mkdir -p "$work" && cp "$models"/*.pml "$work" && cd "$work" || exit 1 # spin wants a trail beside its model
 

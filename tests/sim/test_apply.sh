@@ -10,6 +10,7 @@ isolat=$build/isolat
 sim=$build/tests/sim
 resctrl=/sys/fs/resctrl
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 
 if [ -z "${2:-}" ]; then # outside: once for each machine, in a world of its own
 	for machine in intel-1s intel-2s snc2 amd cdp mbps few-closids l2 l2-cdp; do
@@ -18,20 +19,10 @@ if [ -z "${2:-}" ]; then # outside: once for each machine, in a world of its own
 	timeout 60 "$sim/sim-run" --unmounted -- "$BASH" "$0" "$build" unmounted || failed=1
 	exit $failed
 fi
-machine=$2
+machine=$2 of=$2
 scratch=$(mktemp -d) || exit 2
 vms=()
 trap 'kill "${vms[@]}" 2>/dev/null; rm -rf -- "$scratch"' EXIT
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $machine: $1"
-	else
-		echo "not ok $machine: $1 - ${2//$'\n'/; }"
-		failed=1
-	fi
-}
 
 # ---- What is looked at ----
 

@@ -9,6 +9,7 @@ isolat=$(realpath -- "${1:?usage: test_bench_cli.sh ISOLAT}") || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 bench=idle module=--module
 
 # A QEMU that tells that it was started, no kernels, and no memory of whether KVM boots them.
@@ -22,16 +23,6 @@ chmod +x "$scratch/bin/qemu-system-x86_64"
 export PATH=$scratch/bin:$PATH ISOLAT_KERNELS=$scratch/kernels ISOLAT_CACHE=$scratch/cache
 unset ISOLAT_BUILD ISOLAT_IN_LAB
 echo module >"$scratch/sip.ko"
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
 
 run() # ARGUMENTS...: of isolat bench idle; its exit code in $code, what stands against it in $why
 {

@@ -11,16 +11,7 @@ top=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")/../..")
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 
 # Runs isolat with standard streams in files; its exit code in $code.
 run()

@@ -10,20 +10,11 @@ replay=$(dirname -- "$isolat")/idle-replay
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 
 header=cpu,start_ns,length_ns,next_timer_ns,wake
 answer_header=$header,ran_ns,break_even_ns,limit_ns,window_ns
 policies='["isolat","haltpoll","kvm-halt-poll","asymmetric","best-fixed","piecewise","always","never","oracle"]'
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
 
 run() # ARGUMENTS...: of idle-replay; its exit code in $code
 {

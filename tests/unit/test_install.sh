@@ -9,19 +9,10 @@ kernels=${ISOLAT_KERNELS:-$PWD/build/kernels}
 root=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$root"' EXIT
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 
 # A make of its own, not a part of the one that runs the tests.
 unset MAKEFLAGS MFLAGS MAKELEVEL ISOLAT_BUILD ISOLAT_KERNELS ISOLAT_LIBEXEC DESTDIR PREFIX
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $(tr '\n' ' ' <<<"$2")"
-		failed=1
-	fi
-}
 
 make_target()
 {

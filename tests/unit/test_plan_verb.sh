@@ -9,18 +9,9 @@ isolat=$(realpath -- "${1:?usage: test_plan_verb.sh ISOLAT}") || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 paper='pack:2 [numa(memory=64GB)] l3:1(size=17301504) l2:8(size=1048576) core:1 pu:2'
 caps=l3ways=11,l3io=600,closids=16,mbgran=10
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
 
 # Runs isolat, with $input as its standard input; it must end with CODE, and its JSON satisfy FILTER.
 says() # NAME CODE FILTER ARGUMENTS...

@@ -16,17 +16,8 @@ chmod 711 "$scratch"
 cp "$bin/tests/unit/timer_peer" "$scratch/peer" # where others can run it
 export LC_ALL=C
 failed=0
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $(tr '\n' ' ' <<<"$2")"
-		tail -n 12 "$scratch/log" | sed 's/^/# /'
-		failed=1
-	fi
-}
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+log=$scratch/log
 
 # Whether COMMAND comes true within 10 s.
 soon() # COMMAND...

@@ -11,19 +11,10 @@ scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 export LC_ALL=C
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 
 caps=l3ways=20,l3min=2,l3io=c0000,closids=16,mbgran=10
 snc='pack:1 l3:1(size=110100480) group:2 [numa(memory=64GiB)] l2:10(size=2MiB) core:1 pu:2(indexes=core:pack)'
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
 
 run() # ARGUMENTS...: of isolat topology; its exit code in $code
 {

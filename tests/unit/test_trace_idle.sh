@@ -10,17 +10,8 @@ tracefs=/sys/kernel/tracing
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
 trace=$scratch/trace.csv
-
-verdict() # NAME WHY: WHY is empty when all is well
-{
-	if [ -z "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - $2"
-		failed=1
-	fi
-}
 
 run() # ARGUMENTS...: of isolat trace idle; its exit code in $code
 {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# For the scripts of the group sim: TAP, and the command lines of the simulator in $build.
-# shellcheck shell=bash
+# For scripts of the groups sim and model: TAP, and the command lines of the simulator in $build.
 count=0 failed=0
 
 ok() { # NAME STATUS

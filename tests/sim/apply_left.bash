@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # its variables and helpers are those of test_apply.sh
 # Read by test_apply.sh, on one machine: what undo, apply and run leave, and that they name it; signals and exit codes.
 
@@ -29,13 +28,13 @@ kill_runs() # CLASS...: runs, and their guards: they have no time to mend anythi
 	for class in "$@"; do
 		"$isolat" run --profile "$scratch/profile" --class "$class" -- sleep 30 &
 		runner=$!
-		disown $runner
+		disown "$runner"
 		for ((i = 0; i < 100; i++)); do
-			child=$(pgrep -P $runner -x sleep) && break
+			child=$(pgrep -P "$runner" -x sleep) && break
 			sleep 0.05
 		done
 		children+=("$child")
-		victims+=("$(pgrep -P $runner | grep -vx "$child")" $runner)
+		victims+=("$(pgrep -P "$runner" | grep -vx "$child")" "$runner")
 	done
 	kill -9 "${victims[@]}"
 }
