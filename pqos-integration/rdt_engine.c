@@ -306,3 +306,11 @@ int rdt_engine_read_monitors(struct rdt_engine *e, const char *group, struct rdt
 	*n = 0;
 	return check_readable("read monitors", group, err) ? -1 : e->ops->read_monitors(e, group, readings, n, err);
 }
+
+int rdt_engine_read_usage(struct rdt_engine *e, struct rdt_usage **usage, size_t *n, struct isolat_error *err)
+{
+	e->gone = false;
+	*usage = NULL;
+	*n = 0;
+	return e->ops->read_usage ? e->ops->read_usage(e, usage, n, err) : 0;
+}

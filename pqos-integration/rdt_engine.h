@@ -64,6 +64,19 @@ struct rdt_reading {
 	uint64_t bytes[RDT_EVENTS]; /* occupied now; or moved since the counter's start, 0 if not available */
 };
 
+/*
+ * What the ways of a cache are used for in one domain, by the kernel's own account of all groups: a letter a way, from
+ * the highest on. '0' nothing, 'S' groups (also one alone: it says that they could share), 'E' a group whose mode is
+ * "exclusive", 'H' I/O, 'X' I/O and groups, 'P' locked data.
+ */
+#define RDT_USAGE_LETTERS "0SEHXP"
+
+struct rdt_usage {
+	enum rdt_schema schema;
+	unsigned int domain;
+	char ways[RDT_MAX_WAYS + 1];
+};
+
 struct rdt_engine_ops {
 	const char *name; /* "resctrl", "pqos-os", "pqos-msr" */
 	bool cpus_only;	  /* groups have CPUs and no threads */
@@ -88,6 +101,8 @@ struct rdt_engine_ops {
 	int (*move_task)(struct rdt_engine *e, const char *group, pid_t tid, struct isolat_error *err);
 	int (*read_monitors)(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
 			     struct isolat_error *err);
+	/* NULL: it cannot tell. */
+	int (*read_usage)(struct rdt_engine *e, struct rdt_usage **usage, size_t *n, struct isolat_error *err);
 };
 
 /* What all engines have in front; an engine's own struct begins with it. */
@@ -190,6 +205,12 @@ int rdt_engine_move_task(struct rdt_engine *e, const char *group, pid_t tid, str
  * and 0 without monitoring. The caller frees. */
 int rdt_engine_read_monitors(struct rdt_engine *e, const char *group, struct rdt_reading **readings, size_t *n,
 			     struct isolat_error *err);
+
+/*
+ * What the ways of each cache are used for, in the order of enum rdt_schema and as the kernel lists the domains; NULL
+ * and 0 without caches to allocate, and of an engine that does not tell (libpqos). The caller frees.
+ */
+int rdt_engine_read_usage(struct rdt_engine *e, struct rdt_usage **usage, size_t *n, struct isolat_error *err);
 
 /*
  * The engine that was killed while it was open, and has left on the host what the next one that is closed takes away;

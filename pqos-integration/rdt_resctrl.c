@@ -50,6 +50,7 @@ static const struct rdt_engine_ops resctrl_ops = {
 	.find_task = rdt_resctrl_find_task,
 	.move_task = rdt_resctrl_move_task,
 	.read_monitors = rdt_resctrl_read_monitors,
+	.read_usage = rdt_resctrl_read_usage,
 };
 
 /* The kernel makes the folder at boot where the CPU has any of it: a missing folder is a machine without. */

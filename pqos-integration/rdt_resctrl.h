@@ -82,6 +82,7 @@ int rdt_resctrl_remove(struct rdt_engine *e, const char *group, struct isolat_er
 int rdt_resctrl_read_schemata(struct rdt_engine *e, const char *group, struct rdt_schemata *s,
 			      struct isolat_error *err);
 int rdt_resctrl_write_schemata(struct rdt_engine *e, const char *group, const char *text, struct isolat_error *err);
+int rdt_resctrl_read_usage(struct rdt_engine *e, struct rdt_usage **usage, size_t *n, struct isolat_error *err);
 
 /* rdt_resctrl_task.c: what is in a group, CPUs and threads */
 int rdt_resctrl_read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);

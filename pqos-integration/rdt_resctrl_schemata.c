@@ -9,6 +9,7 @@
 #include "rdt_file.h"
 
 #define DOMAINS_SHOWN 120 /* bytes of a list of them */
+#define TEXT_SHOWN    40  /* characters of what is wrong */
 
 int rdt_resctrl_read_schemata(struct rdt_engine *e, const char *group, struct rdt_schemata *s, struct isolat_error *err)
 {
@@ -23,6 +24,50 @@ int rdt_resctrl_read_schemata(struct rdt_engine *e, const char *group, struct rd
 	rdt_file_object(r->root, path, object, sizeof(object));
 	rc = rdt_schemata_parse(text, length, object, s, err);
 	free(text);
+	return rc;
+}
+
+/* ---- What the ways are used for ---- */
+
+/* Adds those of one cache; none if there is no such cache, or it comes as code and data. */
+static int read_usage_of(struct rdt_resctrl *r, enum rdt_schema schema, struct rdt_usage *usage, size_t *n,
+			 struct isolat_error *err)
+{
+	char path[RDT_RESCTRL_PATH], *text;
+	size_t length, domains;
+	bool good;
+	int rc;
+
+	snprintf(path, sizeof(path), "info/%s/bit_usage", rdt_schema_name(schema));
+	rc = rdt_resctrl_read_text(r->dir, path, &text, &length);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return rdt_resctrl_fail(r, -rc, "read usage", "", path, err);
+	good = rdt_text_bit_usage(text, length, usage + *n, &domains);
+	if (!good)
+		rdt_resctrl_bad(r, "read usage", "", path, err, "'%.*s' is no use of ways", TEXT_SHOWN, text);
+	free(text);
+	for (size_t i = 0; good && i < domains; i++)
+		usage[(*n)++].schema = schema;
+	return good ? 0 : -1;
+}
+
+int rdt_resctrl_read_usage(struct rdt_engine *e, struct rdt_usage **usage, size_t *n, struct isolat_error *err)
+{
+	struct rdt_resctrl *r = rdt_resctrl_of(e);
+	int rc = 0;
+
+	*usage = calloc((size_t)RDT_SCHEMA_MB * RDT_MAX_DOMAINS, sizeof(**usage));
+	if (!*usage)
+		return rdt_resctrl_no_memory(r, "read usage", err);
+	for (enum rdt_schema schema = 0; !rc && schema < RDT_SCHEMA_MB; schema++)
+		rc = read_usage_of(r, schema, *usage, n, err);
+	if (rc || !*n) {
+		free(*usage);
+		*usage = NULL;
+		*n = 0;
+	}
 	return rc;
 }
 

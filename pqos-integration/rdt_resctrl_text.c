@@ -145,6 +145,35 @@ bool rdt_text_resctrl_group(const char *text, size_t length, char group[RDT_GROU
 	return true;
 }
 
+/* ---- bit_usage ---- */
+
+static bool usage_of_domain(struct span rest, struct rdt_usage *usage)
+{
+	struct span id = cut(&rest, '=');
+	uint64_t domain;
+
+	if (!number(id, 10, RDT_MAX_DOMAINS - 1, &domain) || !rest.length || rest.length > RDT_MAX_WAYS)
+		return false;
+	usage->domain = (unsigned int)domain;
+	snprintf(usage->ways, sizeof(usage->ways), "%.*s", (int)rest.length, rest.at);
+	return strspn(usage->ways, RDT_USAGE_LETTERS) == rest.length;
+}
+
+bool rdt_text_bit_usage(const char *text, size_t length, struct rdt_usage usage[RDT_MAX_DOMAINS], size_t *n)
+{
+	struct span rest = { text, length }, line = cut(&rest, '\n');
+
+	*n = 0;
+	if (rest.length || (line.length && line.at[line.length - 1] == ';'))
+		return false;
+	for (; line.length; (*n)++) {
+		if (*n == RDT_MAX_DOMAINS || !usage_of_domain(cut(&line, ';'), &usage[*n]) ||
+		    strlen(usage[*n].ways) != strlen(usage[0].ways))
+			return false;
+	}
+	return true;
+}
+
 /* ---- mon_data ---- */
 
 enum rdt_text_count rdt_text_count(const char *text, size_t length, uint64_t *bytes)

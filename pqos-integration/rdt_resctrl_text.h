@@ -29,6 +29,13 @@ bool rdt_text_is_cpu_list(const char *text, size_t length);
  */
 bool rdt_text_resctrl_group(const char *text, size_t length, char group[RDT_GROUP_PATH]);
 
+/*
+ * A bit_usage file, "0=XXSSS0;1=XX0000\n": a letter of RDT_USAGE_LETTERS for each way, as many in each domain. Fills
+ * domain and ways of @usage[] for *n domains, 0 when all are
+ * offline; false for what is no such text.
+ */
+bool rdt_text_bit_usage(const char *text, size_t length, struct rdt_usage usage[RDT_MAX_DOMAINS], size_t *n);
+
 /* A counter in mon_data. */
 enum rdt_text_count { RDT_TEXT_COUNT, RDT_TEXT_NO_COUNT /* "Unavailable" and the like */, RDT_TEXT_BAD };
 enum rdt_text_count rdt_text_count(const char *text, size_t length, uint64_t *bytes);

@@ -69,6 +69,27 @@ static void print_groups(const json_t *groups, bool by_cpu, FILE *out, size_t wi
 	report_table_print(&table, out, INDENT, width);
 }
 
+static void print_usage(const json_t *caches, FILE *out, size_t width)
+{
+	struct report_table table = REPORT_TABLE(3);
+	const json_t *cache;
+	size_t i;
+
+	table.header = true;
+	report_table_cell(&table, "cache");
+	report_table_cell(&table, "domain");
+	report_table_cell(&table, "ways, the highest first");
+	json_array_foreach ((json_t *)caches, i, cache) {
+		report_table_cell(&table, "%s", text(cache, "resource"));
+		report_table_cell(&table, "%" JSON_INTEGER_FORMAT,
+				  json_integer_value(json_object_get(cache, "domain")));
+		report_table_cell(&table, "%s", text(cache, "bit_usage"));
+	}
+	report_table_print(&table, out, INDENT, width);
+	fprintf(out, "%*sS groups, E a group in mode exclusive, X groups and I/O, H I/O, P locked, 0 nothing\n", INDENT,
+		"");
+}
+
 static void add_bytes(struct report_table *table, const json_t *domain, const char *key, const char *per)
 {
 	const json_t *value = json_object_get(domain, key);
@@ -171,6 +192,7 @@ static void print_vms(const json_t *vms, FILE *out, size_t width)
 void status_draw(const json_t *status, FILE *out, size_t width)
 {
 	const json_t *groups = json_object_get(status, "groups"), *vms = json_object_get(status, "vms");
+	const json_t *caches = json_object_get(status, "caches");
 	bool by_cpu = text(status, "associates") && !strcmp(text(status, "associates"), "cpus");
 
 	if (json_is_true(json_object_get(status, "half_made")))
@@ -186,6 +208,10 @@ void status_draw(const json_t *status, FILE *out, size_t width)
 	fputc('\n', out);
 	print_groups(groups, by_cpu, out, width);
 	fputc('\n', out);
+	if (json_array_size(caches)) {
+		print_usage(caches, out, width);
+		fputc('\n', out);
+	}
 	print_measured("group", groups, out, width);
 	fputc('\n', out);
 	print_measured("VM", vms, out, width);

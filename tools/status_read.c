@@ -140,6 +140,22 @@ static int read_groups(struct applied *a, json_t *groups, struct isolat_error *e
 	return 0;
 }
 
+/* ---- Caches ---- */
+
+static int read_usage(struct applied *a, json_t *caches, struct isolat_error *err)
+{
+	struct rdt_usage *usage;
+	size_t n;
+
+	if (rdt_engine_read_usage(a->engine, &usage, &n, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(caches, json_pack("{s:s, s:i, s:s}", "resource", rdt_schema_name(usage[i].schema),
+							"domain", (int)usage[i].domain, "bit_usage", usage[i].ways));
+	free(usage);
+	return 0;
+}
+
 /* ---- VMs ---- */
 
 struct vms {
@@ -277,17 +293,17 @@ static const char *associates(const struct applied *a)
 int status_read(struct applied *a, const json_t *last, json_t **now, struct isolat_error *err)
 {
 	const json_t *about = transaction_about(a->t);
-	json_t *groups = json_array(), *vms = json_array();
+	json_t *groups = json_array(), *caches = json_array(), *vms = json_array();
 
-	*now = json_pack("{s:i, s:b, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o}", "version", 1, "applied", about != NULL,
-			 "half_made", (int)transaction_is_half_made(a->t), "time", now_seconds(), "profile",
-			 json_object_get(about, "profile"), "engine", json_object_get(about, "engine"), "associates",
-			 associates(a), "groups", groups, "vms", vms);
+	*now = json_pack("{s:i, s:b, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o, s:o}", "version", 1, "applied",
+			 about != NULL, "half_made", (int)transaction_is_half_made(a->t), "time", now_seconds(),
+			 "profile", json_object_get(about, "profile"), "engine", json_object_get(about, "engine"),
+			 "associates", associates(a), "groups", groups, "caches", caches, "vms", vms);
 	if (!*now)
 		return isolat_fail(err, ISOLAT_FAILED, "read status", NULL, "out of memory");
 	if (!about)
 		return 0;
-	if (read_groups(a, groups, err) || read_vms(a, vms, err)) {
+	if (read_groups(a, groups, err) || read_usage(a, caches, err) || read_vms(a, vms, err)) {
 		json_decref(*now);
 		return -1;
 	}

@@ -84,6 +84,21 @@ static void try_cpu_list(const char *text, size_t length)
 		       (text[0] >= '0' && text[0] <= '9' && text[length - 1] >= '0' && text[length - 1] <= '9'));
 }
 
+static void try_bit_usage(const char *text, size_t length)
+{
+	static struct rdt_usage usage[RDT_MAX_DOMAINS];
+	size_t n;
+
+	if (!rdt_text_bit_usage(text, length, usage, &n))
+		return;
+	EXPECT(n <= RDT_MAX_DOMAINS);
+	for (size_t i = 0; i < n; i++) {
+		EXPECT(usage[i].domain < RDT_MAX_DOMAINS && memchr(usage[i].ways, '\0', sizeof(usage[i].ways)));
+		EXPECT(*usage[i].ways && strlen(usage[i].ways) == strlen(usage[0].ways));
+		EXPECT(strspn(usage[i].ways, RDT_USAGE_LETTERS) == strlen(usage[i].ways));
+	}
+}
+
 static void try_group(const char *text, size_t length)
 {
 	char group[RDT_GROUP_PATH];
@@ -152,6 +167,7 @@ static const struct {
 	{ "proc/mounts", "resctrl /sys/fs/resctrl resctrl rw,mba_MBps 0 0\n" },
 	{ "proc/cpuinfo", "flags : fpu cat_l3 cdp_l3\n" },
 	{ "proc/7/cpu_resctrl_groups", "res:isolat-db\nmon:\n" },
+	{ "info/L3/bit_usage", "0=XXSSSSSSEE00;1=XXSSSSSSSSSS\n" },
 };
 
 #define FILES (sizeof(files) / sizeof(files[0]))
@@ -214,6 +230,7 @@ static void try_caps(const char *proc)
 static void try_engine(struct rdt_engine *e)
 {
 	struct rdt_reading *readings;
+	struct rdt_usage *usage;
 	char *list, group[RDT_GROUP_PATH];
 	struct isolat_error err = { 0 };
 	pid_t *tids;
@@ -234,6 +251,11 @@ static void try_engine(struct rdt_engine *e)
 		EXPECT(!readings && !n);
 	}
 	free(readings);
+	if (rdt_engine_read_usage(e, &usage, &n, &err)) {
+		check_error(&err);
+		EXPECT(!usage && !n);
+	}
+	free(usage);
 	if (rdt_engine_find_task(e, 7, group, &err))
 		check_error(&err);
 	else
@@ -262,7 +284,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[])(const char *text, size_t length) = {
-		try_schemata, try_tasks, try_cpu_list, try_group, try_count, try_flock, try_status, try_files,
+		try_schemata, try_tasks,  try_cpu_list, try_group,     try_count,
+		try_flock,    try_status, try_files,	try_bit_usage,
 	};
 	char *text;
 

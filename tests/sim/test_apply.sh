@@ -135,6 +135,10 @@ run status --json
 verdict 'status' "$(says 0 applied)$(jq -e '.applied and .associates == "threads" and (.vms | all(.in_group == .threads or .group == "")) and
 	(.groups | length >= 2 and all(.programmed == .set))' "$scratch/out" >/dev/null || head -c 300 "$scratch/out")"
 
+verdict 'what the ways are used for' "$(diff <(for of_cache in L2 L2CODE L2DATA L3 L3CODE L3DATA; do
+	sed "s/^/$of_cache /" $resctrl/info/$of_cache/bit_usage 2>/dev/null
+done) <(jq -r '.caches | group_by(.resource)[] | "\(.[0].resource) \(map("\(.domain)=\(.bit_usage)") | join(";"))"' "$scratch/out"))"
+
 # Where several VMs share a group, each has counters of its own, as long as there are RMIDs.
 monitors=$(ls -d $resctrl/isolat-*/mon_groups/isolat-* 2>/dev/null | wc -l)
 case $machine in

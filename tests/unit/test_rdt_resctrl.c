@@ -346,6 +346,34 @@ static void test_no_file_to_write(void **state)
 	assert_int_equal(kernel.writes, 0);
 }
 
+/* ---- Usage ---- */
+
+static void test_read_usage(void **state)
+{
+	struct rdt_usage *usage;
+	size_t n;
+
+	assert_int_equal(rdt_engine_read_usage(engine, &usage, &n, &err), 0);
+	assert_true(!usage && !n);
+	make_folder("resctrl/info/MB");
+	make_folder("resctrl/info/L2");
+	make_folder("resctrl/info/L3CODE");
+	make_folder("resctrl/info/L3DATA");
+	put("resctrl/info/L2/bit_usage", "0=SS;4=E0\n");
+	put("resctrl/info/L3CODE/bit_usage", "1=XPS\n");
+	put("resctrl/info/L3DATA/bit_usage", "\n");
+	assert_int_equal(rdt_engine_read_usage(engine, &usage, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_true(usage[0].schema == RDT_SCHEMA_L3CODE && usage[0].domain == 1 && !strcmp(usage[0].ways, "XPS"));
+	assert_true(usage[1].schema == RDT_SCHEMA_L2 && usage[1].domain == 0 && !strcmp(usage[1].ways, "SS"));
+	assert_true(usage[2].schema == RDT_SCHEMA_L2 && usage[2].domain == 4 && !strcmp(usage[2].ways, "E0"));
+	free(usage);
+	put("resctrl/info/L2/bit_usage", "0=shared\n");
+	assert_failed(rdt_engine_read_usage(engine, &usage, &n, &err), ISOLAT_FAILED, "read usage",
+		      "/resctrl/info/L2/bit_usage", "'0=shared\n' is no use of ways");
+	assert_true(!usage && !n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +391,7 @@ int main(void)
 		TEST(test_write_schemata_is_refused),
 		TEST(test_domains_are_cut),
 		TEST(test_no_file_to_write),
+		TEST(test_read_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,68 @@ static void test_groups(void **state)
 
 static const struct {
 	const char *text;
+	int n; /* -1: not understood */
+	unsigned int last_domain;
+	const char *last_ways;
+} usages[] = {
+	{ "0=XXSSSSSSEE00;1=XX0000000000\n", 2, 1, "XX0000000000" },
+	{ "0=HHPP\n", 1, 0, "HHPP" },
+	{ "0=S;16=E;255=0", 3, 255, "0" },
+	{ "3=00000000000000000000000000000000000000000000000000000000000000EE", 1, 3,
+	  "00000000000000000000000000000000000000000000000000000000000000EE" },
+	{ "3=000000000000000000000000000000000000000000000000000000000000000EE", -1, 0, NULL },
+	{ "\n", 0, 0, NULL }, /* all domains offline */
+	{ "", 0, 0, NULL },
+	{ "0=SS;1=S\n", -1, 0, NULL },
+	{ "0=\n", -1, 0, NULL },
+	{ "0\n", -1, 0, NULL },
+	{ "=SS\n", -1, 0, NULL },
+	{ "0=SS;\n", -1, 0, NULL },
+	{ ";0=SS\n", -1, 0, NULL },
+	{ "0=SS\n1=SS\n", -1, 0, NULL },
+	{ "0=ss\n", -1, 0, NULL },
+	{ "0=S S\n", -1, 0, NULL },
+	{ "256=SS\n", -1, 0, NULL },
+	{ "-1=SS\n", -1, 0, NULL },
+	{ "0=S=S\n", -1, 0, NULL },
+	{ "0=SS;;1=SS\n", -1, 0, NULL },
+};
+
+static void test_usages(void **state)
+{
+	static struct rdt_usage usage[RDT_MAX_DOMAINS];
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(usages); i++) {
+		bool is = rdt_text_bit_usage(usages[i].text, strlen(usages[i].text), usage, &n);
+
+		if ((is ? (int)n : -1) != usages[i].n)
+			fail_msg("'%s'", usages[i].text);
+		if (!is || !n)
+			continue;
+		assert_int_equal(usage[n - 1].domain, usages[i].last_domain);
+		assert_string_equal(usage[n - 1].ways, usages[i].last_ways);
+	}
+	assert_false(rdt_text_bit_usage("0=S\0S", 5, usage, &n));
+}
+
+/* More domains than there can be. */
+static void test_too_many_usages(void **state)
+{
+	static struct rdt_usage usage[RDT_MAX_DOMAINS];
+	char text[8 * (RDT_MAX_DOMAINS + 1)] = "0=S";
+	size_t n;
+
+	for (int i = 1; i < RDT_MAX_DOMAINS; i++)
+		snprintf(text + strlen(text), 8, ";%d=S", i);
+	assert_true(rdt_text_bit_usage(text, strlen(text), usage, &n));
+	assert_int_equal(n, RDT_MAX_DOMAINS);
+	strcat(text, ";0=S");
+	assert_false(rdt_text_bit_usage(text, strlen(text), usage, &n));
+}
+
+static const struct {
+	const char *text;
 	enum rdt_text_count count;
 	uint64_t bytes;
 } counts[] = {
@@ -227,8 +289,10 @@ static void test_statuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tasks),	 cmocka_unit_test(test_cpu_lists),   cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_counts),	 cmocka_unit_test(test_mon_domains), cmocka_unit_test(test_flocks),
+		cmocka_unit_test(test_tasks),		cmocka_unit_test(test_cpu_lists),
+		cmocka_unit_test(test_groups),		cmocka_unit_test(test_usages),
+		cmocka_unit_test(test_too_many_usages), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_mon_domains),	cmocka_unit_test(test_flocks),
 		cmocka_unit_test(test_statuses),
 	};
 

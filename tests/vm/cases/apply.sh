@@ -84,6 +84,7 @@ check 'a second apply' 'nothing was written' "$(grep -o 'nothing was written' "$
 echo "rdt-set 0 3 5242880 1073741824" # isolat-vm0 is the third group that was made
 sleep 1
 run status --json
+check 'bit_usage is what the kernel says' "$(cat $resctrl/info/L3/bit_usage)" "$(jq -r '[.caches[] | "\(.domain)=\(.bit_usage)"] | join(";")' "$scratch/out")"
 check 'bandwidth as injected' 1073741824 "$(jq '.groups[] | select(.name == "isolat-vm0").domains[0].mbm_total_bytes' "$scratch/out")"
 check 'occupancy as injected' 5242880 "$(jq '.groups[] | select(.name == "isolat-vm0").domains[0].occupancy_bytes' "$scratch/out")"
 
