@@ -118,6 +118,24 @@ int run_left_take_back(const struct applied_options *options, size_t *n, struct 
 	return t.failed ? -1 : 0;
 }
 
+static int see_dead(void *data, const char *name, struct isolat_error *err)
+{
+	bool *any = data;
+	pid_t pid;
+
+	*any |= !run_left_is_at_work(name, &pid);
+	return 0;
+}
+
+bool run_left_any(void)
+{
+	struct isolat_error err;
+	bool any = false;
+
+	each_journal(see_dead, &any, &err);
+	return any;
+}
+
 static bool is_exclusive(const char *name)
 {
 	size_t n = strlen(name);

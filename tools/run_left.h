@@ -3,6 +3,7 @@
 #ifndef ISOLAT_RUN_LEFT_H
 #define ISOLAT_RUN_LEFT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -26,6 +27,9 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
  * first that withstood.
  */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
+
+/* Whether a run was killed, and what it has left was not taken back yet. */
+bool run_left_any(void);
 
 /*
  * Fails with ISOLAT_FAILED if a run is at work, any or an exclusive one: what is applied cannot be changed below it. To

@@ -7,6 +7,7 @@
 
 #include "applied_vms.h"
 #include "report.h"
+#include "run_left.h"
 #include "step_rdt.h"
 
 static const char *const events[RDT_EVENTS] = {
@@ -296,9 +297,10 @@ int status_read(struct applied *a, const json_t *last, json_t **now, struct isol
 	json_t *groups = json_array(), *caches = json_array(), *vms = json_array();
 
 	*now = json_pack("{s:i, s:b, s:b, s:f, s:O?, s:O?, s:s?, s:o, s:o, s:o}", "version", 1, "applied",
-			 about != NULL, "half_made", (int)transaction_is_half_made(a->t), "time", now_seconds(),
-			 "profile", json_object_get(about, "profile"), "engine", json_object_get(about, "engine"),
-			 "associates", associates(a), "groups", groups, "caches", caches, "vms", vms);
+			 about != NULL, "half_made", (int)(transaction_is_half_made(a->t) || run_left_any()), "time",
+			 now_seconds(), "profile", json_object_get(about, "profile"), "engine",
+			 json_object_get(about, "engine"), "associates", associates(a), "groups", groups, "caches",
+			 caches, "vms", vms);
 	if (!*now)
 		return isolat_fail(err, ISOLAT_FAILED, "read status", NULL, "out of memory");
 	if (!about)

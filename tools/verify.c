@@ -8,6 +8,7 @@
 #include "applied_options.h"
 #include "applied_vms.h"
 #include "drift.h"
+#include "run_left.h"
 
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
@@ -34,9 +35,9 @@ static void show_drift(const json_t *drift)
 		       json_string_value(json_object_get(item, "why")));
 }
 
-static int show(const struct applied *a, const struct drift *d, bool json)
+static int show(const struct drift *d, bool half_made, bool json)
 {
-	bool half_made = transaction_is_half_made(a->t), ok = !half_made && !json_array_size(d->found);
+	bool ok = !half_made && !json_array_size(d->found);
 	int code = ok ? ISOLAT_OK : ISOLAT_DRIFT;
 
 	if (json) {
@@ -60,11 +61,11 @@ static int nothing_applied(struct isolat_error *err)
 }
 
 /* Of what was half made before anything stood there is no record to look by. */
-static int look(struct applied *a, struct drift *drift, struct isolat_error *err)
+static int look(struct applied *a, bool half_made, struct drift *drift, struct isolat_error *err)
 {
 	if (applied_stands(a))
 		return drift_look(a, drift, err);
-	if (!transaction_is_half_made(a->t))
+	if (!half_made)
 		return nothing_applied(err);
 	drift->found = json_array();
 	return drift->found ? 0 : isolat_fail(err, ISOLAT_FAILED, "verify", NULL, "out of memory");
@@ -75,14 +76,16 @@ static int verify(const struct applied_request *r)
 	struct drift drift = { 0 };
 	struct isolat_error err;
 	struct applied a;
+	bool half_made;
 	int code;
 
 	if (applied_open(&r->applied, APPLIED_READ, &a, &err))
 		return report_error(&err, r->json);
-	if (look(&a, &drift, &err))
+	half_made = transaction_is_half_made(a.t) || run_left_any();
+	if (look(&a, half_made, &drift, &err))
 		code = report_error(&err, r->json);
 	else
-		code = show(&a, &drift, r->json);
+		code = show(&drift, half_made, r->json);
 	drift_free(&drift);
 	applied_close(&a);
 	return code;

@@ -6,7 +6,7 @@
 set -u
 build=$(realpath "$1")
 models=$(realpath "$(dirname "$0")")
-. "$models/../tap.bash"
+. "$models/../tap.bash" || exit 2
 work=$build/tests/model
 mkdir -p "$work" && cp "$models"/*.pml "$work" && cd "$work" || exit 1 # spin wants a trail beside its model
 

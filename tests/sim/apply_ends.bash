@@ -3,19 +3,6 @@
 # than well (killed, asked to end, two at once, resctrl gone, a write of undo's failing), and what is seen and done then.
 # shellcheck shell=bash disable=SC2154
 
-half_made() # PATTERN...: verify and status say that what was applied is half made
-{
-	run verify
-	says 4 'half made .* isolat undo'
-	run verify --json
-	says 4 .
-	jq -e '.half_made and (.ok | not)' "$scratch/out" >/dev/null || cat "$scratch/out"
-	run status
-	says 0 'half made'
-	run status --json
-	jq -e ".half_made and .applied == $1" "$scratch/out" >/dev/null || head -c 300 "$scratch/out"
-}
-
 killed_and_seen()
 {
 	local why

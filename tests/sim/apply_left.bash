@@ -20,6 +20,19 @@ left() # FILTER: of the JSON that was printed; says so where it is not true
 	jq -e "$1" "$scratch/out" >/dev/null || head -c 600 "$scratch/out"
 }
 
+half_made() # APPLIED: verify and status say that the host is half made, and whether something stands applied
+{
+	run verify
+	says 4 'half made .* isolat undo'
+	run verify --json
+	says 4 .
+	jq -e '.half_made and (.ok | not)' "$scratch/out" >/dev/null || cat "$scratch/out"
+	run status
+	says 0 'half made'
+	run status --json
+	jq -e ".half_made and .applied == $1" "$scratch/out" >/dev/null || head -c 300 "$scratch/out"
+}
+
 kill_runs() # CLASS...: runs, and their guards: they have no time to mend anything. The commands live on, as $children
 {
 	local class runner i child victims=()
@@ -67,6 +80,7 @@ left_and_named()
 	verdict 'and the rest is back' "$(as_before)"
 
 	kill_runs latency
+	verdict 'verify and status see what a killed run has left' "$(half_made false)"
 	default_l3 1
 	run undo
 	verdict 'of a killed run, too' "$(says 4 'left as it is: schemata : changed since: L3:0=1')"
@@ -76,11 +90,14 @@ left_and_named()
 
 	apply
 	kill_runs batch batch
+	verdict 'and beside what is applied' "$(half_made true)"
 	"$sim/sim-ctl" fault '1 EIO'
 	run undo --json
 	verdict 'a run that withstands does not keep the rest' "$(says 1 .)$(left '.undone and .error.code == 1 and .runs == 1 and .written > 0')$(ls /run/isolat/apply.journal 2>/dev/null)"
 	run undo
 	verdict 'and is taken back by the next' "$(says 0 'taken back what 1')$(as_before)"
+	run verify
+	verdict 'and seen no more' "$(says 1 'nothing is applied')"
 	kill "${children[@]}"
 
 	mkdir $resctrl/mon_groups/watch

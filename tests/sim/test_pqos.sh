@@ -4,7 +4,7 @@
 # test_pqos.sh BUILD: pqos and rdtset, as installed, on the simulator: what they are told to do is seen there.
 set -u
 build=$(realpath "$1")
-. "$(dirname "$0")/../tap.bash"
+. "$(dirname "$0")/../tap.bash" || exit 2
 PATH=$build/tests/sim:$PATH:/usr/sbin
 export LC_ALL=C
 

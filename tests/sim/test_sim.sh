@@ -5,7 +5,7 @@
 # count and the log of operations, counters, CPUs that go, mounts, and that nothing is left behind.
 set -u
 build=$(realpath "$1")
-. "$(dirname "$0")/../tap.bash"
+. "$(dirname "$0")/../tap.bash" || exit 2
 PATH=$build/tests/sim:$PATH
 export LC_ALL=C
 

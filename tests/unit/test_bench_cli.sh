@@ -9,7 +9,7 @@ isolat=$(realpath -- "${1:?usage: test_bench_cli.sh ISOLAT}") || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 bench=idle module=--module
 
 # A QEMU that tells that it was started, no kernels, and no memory of whether KVM boots them.

@@ -11,7 +11,7 @@ top=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")/../..")
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 # Runs isolat with standard streams in files; its exit code in $code.
 run()

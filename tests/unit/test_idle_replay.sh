@@ -10,7 +10,7 @@ replay=$(dirname -- "$isolat")/idle-replay
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 header=cpu,start_ns,length_ns,next_timer_ns,wake
 answer_header=$header,ran_ns,break_even_ns,limit_ns,window_ns

@@ -9,7 +9,7 @@ kernels=${ISOLAT_KERNELS:-$PWD/build/kernels}
 root=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$root"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 # A make of its own, not a part of the one that runs the tests.
 unset MAKEFLAGS MFLAGS MAKELEVEL ISOLAT_BUILD ISOLAT_KERNELS ISOLAT_LIBEXEC DESTDIR PREFIX

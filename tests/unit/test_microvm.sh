@@ -14,7 +14,7 @@ module=$build/tests/vm/modules/$kernel/misbehave.ko
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 # Runs the launcher; its exit code in $code.
 run()

@@ -9,7 +9,7 @@ isolat=$(realpath -- "${1:?usage: test_plan_verb.sh ISOLAT}") || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 paper='pack:2 [numa(memory=64GB)] l3:1(size=17301504) l2:8(size=1048576) core:1 pu:2'
 caps=l3ways=11,l3io=600,closids=16,mbgran=10
 

@@ -16,7 +16,7 @@ chmod 711 "$scratch"
 cp "$bin/tests/unit/timer_peer" "$scratch/peer" # where others can run it
 export LC_ALL=C
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 log=$scratch/log
 
 # Whether COMMAND comes true within 10 s.

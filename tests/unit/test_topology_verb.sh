@@ -11,7 +11,7 @@ scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 export LC_ALL=C
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 caps=l3ways=20,l3min=2,l3io=c0000,closids=16,mbgran=10
 snc='pack:1 l3:1(size=110100480) group:2 [numa(memory=64GiB)] l2:10(size=2MiB) core:1 pu:2(indexes=core:pack)'

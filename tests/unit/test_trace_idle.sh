@@ -10,7 +10,7 @@ tracefs=/sys/kernel/tracing
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$scratch"' EXIT
 failed=0
-. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 trace=$scratch/trace.csv
 
 run() # ARGUMENTS...: of isolat trace idle; its exit code in $code

@@ -10,8 +10,8 @@ isolat=$build/isolat
 resctrl=/sys/fs/resctrl
 scratch=$(mktemp -d)
 vms=() runs=() code=0 # as apply_host.sh says
-. "$(dirname "$0")/check.sh"
-. "$(dirname "$0")/apply_host.sh"
+. "$(dirname "$0")/check.sh" || exit 2
+. "$(dirname "$0")/apply_host.sh" || exit 2
 
 # It holds what was planned, too. The plan names isolat's groups in the order of their making.
 tell_plan()

@@ -10,8 +10,8 @@ isolat=$build/isolat
 resctrl=/sys/fs/resctrl
 scratch=$(mktemp -d)
 vms=() code=0 # as apply_host.sh says
-. "$(dirname "$0")/check.sh"
-. "$(dirname "$0")/apply_host.sh"
+. "$(dirname "$0")/check.sh" || exit 2
+. "$(dirname "$0")/apply_host.sh" || exit 2
 
 profile() # FIRST SECOND: the VMs that come first and second, and so have other CPUs than the other way round
 {

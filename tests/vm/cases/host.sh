@@ -4,7 +4,7 @@
 # host.sh SOCKETS THREADS NODES: that a host VM is this machine's root, writable to itself alone, with the asked-for
 # topology and a cgroup v2 hierarchy that makes cpuset partitions.
 set -u
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 
 cpu0=/sys/devices/system/cpu/cpu0/topology
 check sockets "$1" "$(cat /sys/devices/system/cpu/cpu*/topology/physical_package_id | sort -u | wc -l)"

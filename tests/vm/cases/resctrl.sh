@@ -7,7 +7,7 @@
 set -u
 sockets=$1 full=$2 mask0=$3 mask1=$4 bad=$5
 resctrl=/sys/fs/resctrl
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 
 for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
 	package=$(cat "$cpu/topology/physical_package_id")

@@ -6,7 +6,7 @@
 # operation by operation, but for what tests/sim/differences lists with a reason.
 set -u
 here=$(dirname "$(realpath "$0")")
-. "$here/check.sh"
+. "$here/check.sh" || exit 2
 failed=${failed:-0}
 sim=$here/../../sim
 resctrl=/sys/fs/resctrl

@@ -3,7 +3,7 @@
 #
 # step_cgroup.sh BUILD: that the steps of tools/step_cgroup.c change real cgroups, and that these are as before afterwards.
 set -u
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 
 cgroups() {
 	(cd /sys/fs/cgroup && find . -name cgroup.subtree_control | sort | while read -r file; do

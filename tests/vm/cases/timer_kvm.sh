@@ -8,7 +8,7 @@ set -u
 build=$1 kernel=$2 report=$(mktemp)
 export ISOLAT_KERNELS="$3" ISOLAT_BUILD="$1" ISOLAT_IN_LAB=1
 timers=200
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 
 timeout 270 "$build/isolat" bench timer --kernel "$kernel" --agent-cpu 1 --timers $timers --intervals 200 --json >"$report" ||
 	{ cat "$report"; failed=1; }

@@ -9,7 +9,7 @@ build=$1
 cpu=3
 partition=/sys/fs/cgroup/scanner
 run=$(mktemp -d)/run
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 
 status() # FILTER
 {

@@ -4,7 +4,7 @@
 # trace.sh BUILD: in a host VM. `isolat trace idle` records the idles of another kernel than this machine's, and
 # idle-replay reads what it wrote.
 set -u
-. "$(dirname "$0")/check.sh"
+. "$(dirname "$0")/check.sh" || exit 2
 failed=${failed:-0}
 build=$1
 
