@@ -87,9 +87,14 @@ static bool is_group(const char *group)
 	return split(group, control, &monitor) && is_control(control) && (!monitor || is_monitor(monitor));
 }
 
+bool rdt_group_is_own(const char *group)
+{
+	return !strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX));
+}
+
 static bool is_own_name(const char *name)
 {
-	if (strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+	if (!rdt_group_is_own(name))
 		return false;
 	for (const char *c = name; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -200,7 +205,7 @@ static void drop_own(char **names, size_t *n)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < *n; i++) {
-		if (strncmp(names[i], RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+		if (!rdt_group_is_own(names[i]))
 			names[kept++] = names[i];
 		else
 			free(names[i]);

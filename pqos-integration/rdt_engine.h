@@ -33,6 +33,7 @@
 
 /* Groups that isolat makes begin so; all others are somebody else's and are never changed, but for the default one. */
 #define RDT_OWN_PREFIX "isolat-"
+bool rdt_group_is_own(const char *group);
 
 /*
  * Bytes of a group's name with its end; and of a monitor group's, which has counters of its own (an RMID) for some of a

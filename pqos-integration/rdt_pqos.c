@@ -10,45 +10,28 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <isolat/find_helper.h>
+#include <isolat/wait_lock.h>
 
 #define DEFAULT_ROOT "/sys/fs/resctrl"
 #define DEFAULT_PROC "/proc"
 #define DEFAULT_RUN  "/run/isolat"
-#define POLL_MS	     10
 
 /* ---- The lock ---- */
-
-static int try_lock(int fd, int how, unsigned int ms)
-{
-	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
-	struct timespec start, now;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (;;) {
-		if (!flock(fd, how | LOCK_NB))
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -1;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 >= (long)ms)
-			return -1;
-		nanosleep(&pause, NULL);
-	}
-}
 
 int pqos_lock(struct rdt_pqos *p, bool exclusive, struct isolat_error *err)
 {
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/pqos.lock", p->run);
-	if (try_lock(p->lock, exclusive ? LOCK_EX : LOCK_SH, p->lock_ms)) {
+	rc = isolat_wait_lock(p->lock, exclusive, p->lock_ms);
+	if (rc) {
 		p->locked = false; /* a conversion that fails loses what was held */
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return isolat_fail(err, ISOLAT_FAILED, "lock", path, "%s", strerror(errno));
+		if (rc != -EWOULDBLOCK)
+			return isolat_fail(err, ISOLAT_FAILED, "lock", path, "%s", strerror(-rc));
 		return isolat_fail(err, ISOLAT_FAILED, "lock", path,
 				   "another isolat, or the helper of one that was killed, holds it (waited %u ms)",
 				   p->lock_ms);

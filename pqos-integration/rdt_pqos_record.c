@@ -45,7 +45,7 @@ static const char *take_group(struct pqos_record *r, const char *name, const jso
 {
 	json_int_t cos = json_integer_value(value);
 
-	if (strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) || strlen(name) >= RDT_GROUP_NAME)
+	if (!rdt_group_is_own(name) || strlen(name) >= RDT_GROUP_NAME)
 		return "a name in it is none of isolat's";
 	if (!json_is_integer(value) || cos < 1 || cos >= PQOS_MAX_CLASSES || cos >= r->classes)
 		return "a class in it is out of range";

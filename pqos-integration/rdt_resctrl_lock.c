@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * resctrl's lock is an flock(2) on its root, as the kernel's documentation asks of everybody who changes something, and
- * libpqos and libvirt do it. Waiting with LOCK_NB and a clock needs no signal, which would be the process's only one.
+ * libpqos and libvirt do it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <isolat/wait_lock.h>
 
 #include "rdt_resctrl.h"
 
-#define POLL_NS 5000000
 #define HOLDERS 200 /* bytes that name them */
-
-static long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
 
 /* What /proc says of itself is read by path: it is another file system. */
 static char *read_proc(const struct rdt_resctrl *r, const char *file, size_t *length)
@@ -83,31 +74,18 @@ static int not_free(const struct rdt_resctrl *r, struct isolat_error *err)
 	return isolat_hint(err, "try again when it is done: only one program at a time may change resctrl");
 }
 
-/* 1: it is ours, 0: not free. */
-static int try_lock(const struct rdt_resctrl *r, bool exclusive)
-{
-	while (flock(r->dir, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)) {
-		if (errno != EINTR)
-			return errno == EWOULDBLOCK ? 0 : -errno;
-	}
-	return 1;
-}
-
 int rdt_resctrl_lock(struct rdt_engine *e, bool exclusive, struct isolat_error *err)
 {
 	struct rdt_resctrl *r = rdt_resctrl_of(e);
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	long long deadline = now_ns() + r->lock_ms * 1000000ll;
 	int rc;
 
 	/* flock() would give up the one to get the other. */
 	if (r->locked)
 		return isolat_fail(err, ISOLAT_FAILED, "lock resctrl", r->root, "it is locked by this engine already");
-	while (!(rc = try_lock(r, exclusive)) && now_ns() < deadline)
-		nanosleep(&pause, NULL);
-	if (!rc)
+	rc = isolat_wait_lock(r->dir, exclusive, r->lock_ms);
+	if (rc == -EWOULDBLOCK)
 		return not_free(r, err);
-	if (rc < 0)
+	if (rc)
 		return rdt_resctrl_fail(r, -rc, "lock resctrl", "", "", err);
 	r->locked = true;
 	return 0;

@@ -89,7 +89,7 @@ static int see_strays(struct job *j)
 	for (unsigned int i = 0; i < caps->n_groups; i++) {
 		const char *name = caps->groups[i].name;
 
-		if (strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) || is_recorded(&j->applied, name))
+		if (!rdt_group_is_own(name) || is_recorded(&j->applied, name))
 			continue;
 		isolat_fail(j->err, ISOLAT_FAILED, "apply", j->profile.file,
 			    "there is an RDT group %.200s, and no journal knows of it", name);
@@ -126,7 +126,7 @@ static void drop_own_groups(struct rdt_caps *caps)
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < caps->n_groups; i++)
-		if (strncmp(caps->groups[i].name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+		if (!rdt_group_is_own(caps->groups[i].name))
 			caps->groups[kept++] = caps->groups[i];
 	caps->n_groups = kept;
 }

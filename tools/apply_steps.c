@@ -10,6 +10,7 @@
 #include "plan_schemata.h"
 #include "plan_view.h"
 #include "plan_work.h"
+#include "proc_task.h"
 #include "step_affinity.h"
 #include "step_cgroup.h"
 #include "step_rdt.h"
@@ -175,11 +176,6 @@ int apply_steps_make(const struct plan *plan, struct step_host *host, struct app
 
 /* ---- VMs ---- */
 
-static bool is_foreign(const char *group)
-{
-	return strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) != 0;
-}
-
 static bool has_thread(const struct vm_threads *threads, pid_t tid)
 {
 	for (size_t i = 0; i < threads->n; i++)
@@ -227,7 +223,7 @@ int apply_steps_see_foreign(const struct applied_vm *vms, const struct vm_search
 	if (rdt_engine_list(host->engine, &names, &n_names, err))
 		return -1;
 	for (size_t i = 0; !rc && i < n_names; i++)
-		if (is_foreign(names[i]))
+		if (!rdt_group_is_own(names[i]))
 			rc = see_foreign_group(names[i], vms, found, n, host, err);
 	rdt_engine_free_list(names, n_names);
 	return rc;
@@ -304,9 +300,9 @@ int apply_steps_see_foreign_cpus(const struct apply_steps *steps, struct step_ho
 static int add_thread(const char *group, const struct vm_thread *thread, struct apply_steps *steps,
 		      struct isolat_error *err)
 {
-	char object[64];
+	char object[PROC_TASK_OBJECT];
 
-	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
+	proc_task_print(object, thread->tid, thread->start);
 	return apply_steps_add(steps, &step_task, object, group, err);
 }
 
@@ -373,10 +369,10 @@ static bool is_in_process(const struct step_host *host, pid_t pid, pid_t tid)
 static int add_affinity(const struct vm_thread *thread, const char *cpus, struct step_host *host,
 			struct apply_steps *steps, struct isolat_error *err)
 {
-	char object[64], *pinned, *kept;
+	char object[PROC_TASK_OBJECT], *pinned, *kept;
 	int rc;
 
-	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
+	proc_task_print(object, thread->tid, thread->start);
 	if (step_affinity.read(host, object, &pinned, err))
 		return -1;
 	if (!pinned)
@@ -402,7 +398,7 @@ static int add_affinities(const struct vm_threads *threads, pid_t pid, const cha
 static int add_cgroup(const char *name, const char *cpus, const char *nodes, const struct vm_thread *leader,
 		      struct apply_steps *steps, struct isolat_error *err)
 {
-	char path[96], file[128], object[64];
+	char path[96], file[128], object[PROC_TASK_OBJECT];
 
 	snprintf(path, sizeof(path), "isolat/%s", name);
 	if (apply_steps_add(steps, &step_cgroup, path, STEP_PRESENT, err))
@@ -413,7 +409,7 @@ static int add_cgroup(const char *name, const char *cpus, const char *nodes, con
 	snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
 	if (apply_steps_add(steps, &step_cgroup_file, file, cpus, err))
 		return -1;
-	snprintf(object, sizeof(object), "%d@%llu", (int)leader->tid, leader->start);
+	proc_task_print(object, leader->tid, leader->start);
 	return apply_steps_add(steps, &step_cgroup_task, object, path, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "applied_vms.h"
 #include "plan_work.h"
+#include "proc_task.h"
 #include "report.h"
 #include "step_affinity.h"
 #include "step_cgroup.h"
@@ -117,9 +118,9 @@ static void see_cpus(struct drift *d, const struct applied_vm *vm, const char *o
 static int see_thread(struct drift *d, struct applied *a, const struct applied_vm *vm, const char *home,
 		      const struct vm_thread *thread, struct isolat_error *err)
 {
-	char object[64], *now;
+	char object[PROC_TASK_OBJECT], *now;
 
-	snprintf(object, sizeof(object), "%d@%llu", (int)thread->tid, thread->start);
+	proc_task_print(object, thread->tid, thread->start);
 	if (step_task.read(&a->host, object, &now, err))
 		return -1;
 	d->checked++;

@@ -7,13 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <isolat/wait_lock.h>
+
 #define LOCK_FILE "lock"
-#define POLL_NS	  (20 * 1000000L)
 #define TEXT	  64
 
 static int fail(const char *what, const char *path, struct isolat_error *err)
@@ -82,67 +81,31 @@ static void write_holder(int lock)
 		(void)pwrite(lock, text, (size_t)size, 0);
 }
 
-static bool is_past(const struct timespec *deadline)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
-}
-
-static struct timespec deadline_in(unsigned int ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += ms % 1000 * 1000000L;
-	if (at.tv_nsec >= 1000000000L) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000L;
-	}
-	return at;
-}
-
-static int no_lock(const struct journal_folder *f, const char *path, struct isolat_error *err)
+static int no_lock(const struct journal_folder *f, int code, const char *path, struct isolat_error *err)
 {
 	char holder[TEXT];
 
-	if (errno != EWOULDBLOCK)
+	errno = code;
+	if (code != EWOULDBLOCK)
 		return fail("lock", path, err);
 	describe_holder(f->lock, holder);
 	isolat_fail(err, ISOLAT_FAILED, "lock", path, "another isolat holds it: %s", holder);
 	return isolat_hint(err, "try again when it is done");
 }
 
-/* Polled: a wait that a timer's signal ends is not for a library. */
-static int wait_for_lock(const struct journal_folder *f, const char *path, unsigned int lock_ms,
-			 struct isolat_error *err)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	struct timespec deadline = deadline_in(lock_ms);
-
-	while (flock(f->lock, (f->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EWOULDBLOCK || is_past(&deadline))
-			return no_lock(f, path, err);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
 static int take_lock(struct journal_folder *f, const char *path, unsigned int lock_ms, struct isolat_error *err)
 {
 	int mode = (f->exclusive ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int lock = openat(f->fd, LOCK_FILE, mode, 0600);
+	int lock = openat(f->fd, LOCK_FILE, mode, 0600), rc;
 
 	if (lock < 0 && errno == ENOENT && !f->exclusive)
 		return 0; /* nobody has ever changed anything */
 	if (lock < 0)
 		return fail("open the lock", path, err);
 	f->lock = lock;
-	if (wait_for_lock(f, path, lock_ms, err)) {
+	rc = isolat_wait_lock(lock, f->exclusive, lock_ms);
+	if (rc) {
+		no_lock(f, -rc, path, err);
 		close(lock);
 		f->lock = -1;
 		return -1;

@@ -71,7 +71,7 @@ bool plan_listed(const char *list, unsigned int os)
 /* Others' groups: those that isolat did not make. */
 bool plan_is_foreign(const struct rdt_group *group)
 {
-	return strncmp(group->name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)) != 0;
+	return !rdt_group_is_own(group->name);
 }
 
 uint64_t plan_mask_in(const struct rdt_group_masks *masks, unsigned int id)

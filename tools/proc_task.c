@@ -107,6 +107,11 @@ bool proc_parse_id(const char *text, pid_t *id)
 	return true;
 }
 
+void proc_task_print(char text[PROC_TASK_OBJECT], pid_t tid, unsigned long long start)
+{
+	snprintf(text, PROC_TASK_OBJECT, "%d@%llu", (int)tid, start);
+}
+
 bool proc_task_parse(const char *text, pid_t *tid, unsigned long long *start)
 {
 	const char *at = strchr(text, '@');

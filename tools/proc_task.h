@@ -31,7 +31,10 @@ int proc_task_read(int dir, const char *path, struct proc_task *task);
  */
 int proc_task_alive(const char *proc, pid_t tid, unsigned long long start);
 
-/* "TID@START", and nothing else, as two numbers. */
+/* "TID@START": a task as an object of steps. A later one of the same number is another. */
+#define PROC_TASK_OBJECT 48 /* bytes, with its end */
+void proc_task_print(char text[PROC_TASK_OBJECT], pid_t tid, unsigned long long start);
+/* That, and nothing else, as two numbers. */
 bool proc_task_parse(const char *text, pid_t *tid, unsigned long long *start);
 
 /* The numbers among the names in a folder, in the folder's order. The caller frees. */

@@ -172,7 +172,7 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 
 /* ---- Making the place ---- */
 
-static int leader_object(pid_t pid, char object[64], struct isolat_error *err)
+static int leader_object(pid_t pid, char object[PROC_TASK_OBJECT], struct isolat_error *err)
 {
 	struct proc_task task;
 	char path[64];
@@ -182,7 +182,7 @@ static int leader_object(pid_t pid, char object[64], struct isolat_error *err)
 	rc = proc_task_read(AT_FDCWD, path, &task);
 	if (rc)
 		return isolat_fail(err, ISOLAT_FAILED, "run", NULL, "%s: %s", path, strerror(-rc));
-	snprintf(object, 64, "%d@%llu", (int)pid, task.start);
+	proc_task_print(object, pid, task.start);
 	return 0;
 }
 
@@ -210,7 +210,7 @@ static int add_cgroup(const struct run_plan *plan, pid_t pid, const char *object
 static int make_steps(const struct run_plan *plan, pid_t pid, struct applied *a, struct apply_steps *steps,
 		      struct isolat_error *err)
 {
-	char object[64];
+	char object[PROC_TASK_OBJECT];
 
 	if (leader_object(pid, object, err))
 		return -1;

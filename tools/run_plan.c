@@ -63,7 +63,7 @@ static void disown_groups(struct rdt_caps *caps)
 	for (unsigned int i = 0; i < caps->n_groups; i++) {
 		char *name = caps->groups[i].name;
 
-		if (!strncmp(name, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX)))
+		if (rdt_group_is_own(name))
 			name[0] = 'I';
 	}
 }

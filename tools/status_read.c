@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "applied_vms.h"
+#include "proc_task.h"
 #include "report.h"
 #include "run_left.h"
 #include "step_rdt.h"
@@ -219,9 +220,9 @@ static int count_at_home(struct applied *a, const struct applied_vm *vm, const s
 	json_int_t at_home = 0;
 
 	for (size_t i = 0; rdt_engine_has_tasks(a->engine) && i < threads->n; i++) {
-		char object[64], *now;
+		char object[PROC_TASK_OBJECT], *now;
 
-		snprintf(object, sizeof(object), "%d@%llu", (int)threads->thread[i].tid, threads->thread[i].start);
+		proc_task_print(object, threads->thread[i].tid, threads->thread[i].start);
 		if (step_task.read(&a->host, object, &now, err))
 			return -1;
 		at_home += now && !strcmp(now, home);

@@ -24,8 +24,7 @@ static int gone_or_failed(const struct step_host *host, char **value)
 /* The settings of a group of isolat's go with the group; the default group stays. */
 static bool goes_with_group(const char *object, const char *kind, const char *other)
 {
-	return !strcmp(kind, step_group.name) && !strcmp(object, other) &&
-	       !strncmp(object, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX));
+	return !strcmp(kind, step_group.name) && !strcmp(object, other) && rdt_group_is_own(object);
 }
 
 /* ---- group ---- */
@@ -370,11 +369,6 @@ static int move(struct step_host *host, pid_t tid, const char *from, const char 
 	return rdt_engine_is_gone(host->engine) ? rdt_engine_move_task(host->engine, control, tid, err) : -1;
 }
 
-static bool is_own(const char *group)
-{
-	return !strncmp(group, RDT_OWN_PREFIX, strlen(RDT_OWN_PREFIX));
-}
-
 /*
  * Where a thread was that comes back from a group of isolat's: a group that somebody has removed since, or that only
  * its owner may put threads into. The kernel gives threads without a group to the default group, and so does this.
@@ -386,7 +380,7 @@ static int move_home(struct step_host *host, pid_t tid, const char *from, const 
 	if (!move(host, tid, from, to, err))
 		return 0;
 	lost = rdt_engine_is_gone(host->engine) || err->code == ISOLAT_USAGE;
-	if (!lost || !is_own(from) || is_own(to) || !*to)
+	if (!lost || !rdt_group_is_own(from) || rdt_group_is_own(to) || !*to)
 		return -1;
 	step_tasks_move(host, tid, "");
 	return rdt_engine_move_task(host->engine, "", tid, err);

@@ -342,7 +342,7 @@ static void test_unsupported(void **state)
 
 /* ---- The machine's own ---- */
 
-static pid_t start_child(char *object, size_t size)
+static pid_t start_child(char object[PROC_TASK_OBJECT])
 {
 	pid_t pid = fork();
 	struct proc_task task;
@@ -355,7 +355,7 @@ static pid_t start_child(char *object, size_t size)
 	}
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	assert_int_equal(proc_task_read(AT_FDCWD, path, &task), 0);
-	snprintf(object, size, "%d@%llu", (int)pid, task.start);
+	proc_task_print(object, pid, task.start);
 	return pid;
 }
 
@@ -370,7 +370,7 @@ static char *value_of(const struct step_kind *kind, const char *object)
 
 static void test_real(void **state)
 {
-	char child[64], *subtree, *home;
+	char child[PROC_TASK_OBJECT], *subtree, *home;
 	pid_t pid;
 
 	host = (struct step_host){ 0 };
@@ -392,7 +392,7 @@ static void test_real(void **state)
 	expect(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "member");
 	expect_done(&step_cgroup_file, "isolat/cpuset.cpus.partition", "root");
 	expect_done(&step_cgroup_file, "isolat/web/cpuset.cpus.partition", "isolated");
-	pid = start_child(child, sizeof(child));
+	pid = start_child(child);
 	home = value_of(&step_cgroup_task, child);
 	expect_done(&step_cgroup_task, child, "isolat/web");
 	assert_int_equal(write_to(&step_cgroup, "isolat/web", STEP_ABSENT), -1);
@@ -422,7 +422,7 @@ static bool is_in(pid_t pid, const char *path)
 
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
 	assert_int_equal(proc_task_read(AT_FDCWD, name, &task), 0);
-	snprintf(name, sizeof(name), "%d@%llu", (int)pid, task.start);
+	proc_task_print(name, pid, task.start);
 	now = value_of(&step_cgroup_task, name);
 	same = !strcmp(now, path);
 	free(now);
@@ -432,15 +432,15 @@ static bool is_in(pid_t pid, const char *path)
 /* Two that were not moved by a step, of which one's home is gone; then a cgroup of somebody else's below. */
 static void test_real_family(void **state)
 {
-	char child[64], sibling[64];
+	char child[PROC_TASK_OBJECT], sibling[PROC_TASK_OBJECT];
 	pid_t pid[2];
 
 	host = (struct step_host){ 0 };
 	expect_done(&step_cgroup, "isolat", STEP_PRESENT);
 	expect_done(&step_cgroup, "isolat/web", STEP_PRESENT);
 	expect_done(&step_cgroup, "isolat/home", STEP_PRESENT);
-	pid[0] = start_child(child, sizeof(child));
-	pid[1] = start_child(sibling, sizeof(sibling));
+	pid[0] = start_child(child);
+	pid[1] = start_child(sibling);
 	expect_done(&step_cgroup_task, child, "isolat/web");
 	expect_done(&step_cgroup_task, sibling, "isolat/web");
 	assert_int_equal(step_cgroup_task.follow(&host, "1@1", "isolat/web", "isolat/home", &err), 0);
