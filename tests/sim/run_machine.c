@@ -125,11 +125,12 @@ static void show_cache(const struct sim_machine *m, unsigned int cpu, unsigned i
 
 static void show_caches(const struct sim_machine *m, unsigned int cpu)
 {
+	unsigned int l3_ways = m->resource[SIM_L3].ways;
 	const struct cache caches[] = {
 		{ 1, "Data", 32 * 1024, 8, sim_machine_core },
 		{ 1, "Instruction", 32 * 1024, 8, sim_machine_core },
 		{ 2, "Unified", m->l2_bytes, 16, l2_of },
-		{ 3, "Unified", m->l3_bytes, m->resource[SIM_L3].ways, sim_machine_l3 },
+		{ 3, "Unified", m->l3_bytes, l3_ways ? l3_ways : 16, sim_machine_l3 },
 	};
 
 	for (unsigned int i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)

@@ -75,12 +75,14 @@ static const struct sim_machine machines[] = {
 	{
 		.name = "l2", .sockets = 1, .l3s = 0, .nodes = 1, .cores = 8, .threads = 1,
 		.l2_bytes = 2048 * KIB, .node_bytes = 16 * GIB,
+		.l2_cores = 4, /* as on Atom servers */
 		.resource = { [SIM_L2] = { .closids = 16, .ways = 8, .min_ways = 1, .cdp_capable = true },
 			      [SIM_MB] = MB_PERCENT(8) },
 	},
 	{
 		.name = "l2-cdp", .sockets = 1, .l3s = 0, .nodes = 1, .cores = 8, .threads = 1,
 		.l2_bytes = 2048 * KIB, .node_bytes = 16 * GIB,
+		.l2_cores = 4, /* as on Atom servers */
 		.resource = { [SIM_L2] = { .closids = 16, .ways = 8, .min_ways = 1, .cdp_capable = true },
 			      [SIM_MB] = MB_PERCENT(8) },
 		.mount_options = "cdpl2",
@@ -88,9 +90,6 @@ static const struct sim_machine machines[] = {
 };
 
 #define MACHINES (sizeof(machines) / sizeof(machines[0]))
-
-/* Cores that share one L2 where L2 can be allocated: as on Atom servers. */
-#define CORES_PER_SHARED_L2 4
 
 static const char *const resource_names[SIM_RESOURCES] = { "L3", "L2", "MB", "SMBA" };
 
@@ -166,6 +165,13 @@ SETTER(io_ways, resource[SIM_L3].shareable)
 SETTER(sparse, resource[SIM_L3].sparse)
 SETTER(cdp, resource[SIM_L3].cdp_capable)
 SETTER(closids, resource[SIM_L3].closids)
+SETTER(l2, l2_bytes)
+SETTER(l2_cores, l2_cores)
+SETTER(l2_ways, resource[SIM_L2].ways)
+SETTER(l2_min_ways, resource[SIM_L2].min_ways)
+SETTER(l2_io_ways, resource[SIM_L2].shareable)
+SETTER(l2_cdp, resource[SIM_L2].cdp_capable)
+SETTER(l2_closids, resource[SIM_L2].closids)
 SETTER(mb_closids, resource[SIM_MB].closids)
 SETTER(mb_gran, resource[SIM_MB].gran)
 SETTER(mb_min, resource[SIM_MB].min)
@@ -187,6 +193,13 @@ static const struct option options[] = {
 	{ "sparse", 10, set_sparse },
 	{ "cdp-capable", 10, set_cdp },
 	{ "closids", 10, set_closids },
+	{ "l2", 10, set_l2 },
+	{ "l2-cores", 10, set_l2_cores },
+	{ "l2-ways", 10, set_l2_ways },
+	{ "l2-min-ways", 10, set_l2_min_ways },
+	{ "l2-io-ways", 16, set_l2_io_ways },
+	{ "l2-cdp-capable", 10, set_l2_cdp },
+	{ "l2-closids", 10, set_l2_closids },
 	{ "mb-closids", 10, set_mb_closids },
 	{ "mb-gran", 10, set_mb_gran },
 	{ "mb-min", 10, set_mb_min },
@@ -231,7 +244,9 @@ bool sim_machine_finish(struct sim_machine *m)
 	unsigned int cpus = sim_machine_cpus(m);
 
 	if (!cpus || cpus > SIM_MAX_CPUS || !m->nodes || m->sockets * m->nodes > SIM_MAX_DOMAINS ||
-	    m->sockets * m->l3s > SIM_MAX_DOMAINS || m->resource[SIM_L3].ways > 32)
+	    m->sockets * m->l3s > SIM_MAX_DOMAINS || m->resource[SIM_L3].ways > 32 || m->resource[SIM_L2].ways > 32)
+		return false;
+	if (m->resource[SIM_L2].closids && (!m->l2_cores || m->sockets * m->cores / m->l2_cores > SIM_MAX_DOMAINS))
 		return false;
 	for (unsigned int i = 0; i < SIM_RESOURCES; i++) {
 		struct sim_resource *r = &m->resource[i];
@@ -243,9 +258,7 @@ bool sim_machine_finish(struct sim_machine *m)
 		if (!r->closids)
 			continue;
 		for (unsigned int cpu = 0; cpu < cpus; cpu++)
-			add_to_domain(r,
-				      i == SIM_L2 ? sim_machine_core(m, cpu) / CORES_PER_SHARED_L2
-						  : sim_machine_l3(m, cpu),
+			add_to_domain(r, i == SIM_L2 ? sim_machine_core(m, cpu) / m->l2_cores : sim_machine_l3(m, cpu),
 				      cpu);
 	}
 	return true;

@@ -48,6 +48,7 @@ struct sim_machine {
 	bool amd;
 	unsigned int sockets, l3s, nodes; /* L3s and NUMA nodes are of each socket */
 	unsigned int cores, threads;	  /* of each socket; of each core */
+	unsigned int l2_cores;		  /* share one L2, where L2 can be allocated */
 	uint64_t l2_bytes, l3_bytes, node_bytes;
 	struct sim_resource resource[SIM_RESOURCES];
 	unsigned int rmids; /* 0: no monitoring */
@@ -61,7 +62,7 @@ bool sim_machine_init(struct sim_machine *m, const char *name);
 /*
  * Changes its shape by one option, "sockets", "value 2"; then sim_machine_finish() makes the domains. Options: sockets,
  * l3s, nodes, cores, threads, ways, min-ways, io-ways (hex mask), sparse, closids, rmids, mb-closids, mb-gran, mb-min,
- * l3 (bytes). False if there is no such option or the value is none.
+ * l3 (bytes), l2 and l2-... likewise, l2-cores. False if there is no such option or the value is none.
  */
 bool sim_machine_set(struct sim_machine *m, const char *option, const char *value);
 bool sim_machine_finish(struct sim_machine *m);

@@ -22,20 +22,33 @@ distinct() { # FILE-IN-EACH-CPU
 	cat $cpus/cpu[0-9]*/$1 | sort -u | wc -l
 }
 
+ways() { # HEX-MASK
+	echo "obase=2; ibase=16; ${1^^}" | bc | tr -d '\n' | wc -c
+}
+
+# What there is of a cache's allocation, as options of sim-run that begin with PREFIX.
+cache_shape() { # L3|L2 PREFIX
+	local info=$resctrl/info/$1
+	echo "--${2}closids" "$(cat $info/num_closids 2>/dev/null || echo 0)"
+	[ -d $info ] || return
+	echo "--${2}ways" "$(ways "$(cat $info/cbm_mask)")" "--${2}min-ways" "$(cat $info/min_cbm_bits)"
+	echo "--${2}io-ways" "$(cat $info/shareable_bits)" "--${2}cdp-capable" "$(grep -cm 1 " cdp_${1,}" /proc/cpuinfo)"
+}
+
 # The machine, as options of sim-run, from what the kernel says.
 shape() {
-	local info=$resctrl/info mask sockets threads
+	local info=$resctrl/info sockets threads cores
 	sockets=$(distinct topology/physical_package_id)
-	threads=$(($(nproc) / $(cat $cpus/cpu[0-9]*/topology/core_cpus_list | sort -u | wc -l)))
-	mask=$(cat $info/L3/cbm_mask)
+	cores=$(cat $cpus/cpu[0-9]*/topology/core_cpus_list | sort -u | wc -l)
+	threads=$(($(nproc) / cores))
 	grep -q AuthenticAMD /proc/cpuinfo && echo --machine amd || echo --machine intel-1s
-	echo --sockets "$sockets" --threads "$threads" --cores $(($(nproc) / sockets / threads))
-	echo --l3s $(($(distinct cache/index3/id) / sockets))
+	echo --sockets "$sockets" --threads "$threads" --cores $((cores / sockets))
+	echo --l3s $(($(distinct cache/index3/id) / sockets)) --l2-cores $((cores / $(distinct cache/index2/id)))
 	echo --l3 $(($(sed 's/K//' $cpus/cpu0/cache/index3/size) * 1024))
-	echo --ways "$(echo "obase=2; ibase=16; ${mask^^}" | bc | tr -d '\n' | wc -c)"
-	echo --min-ways "$(cat $info/L3/min_cbm_bits)" --io-ways "$(cat $info/L3/shareable_bits)"
-	echo --closids "$(cat $info/L3/num_closids)" --rmids "$(cat $info/L3_MON/num_rmids)"
-	echo --cdp-capable "$(grep -cm 1 ' cdp_l3' /proc/cpuinfo)"
+	echo --l2 $(($(sed 's/K//' $cpus/cpu0/cache/index2/size) * 1024))
+	cache_shape L3 ''
+	cache_shape L2 l2-
+	echo --rmids "$(cat $info/L3_MON/num_rmids 2>/dev/null || echo 0)"
 	echo --mb-closids "$(cat $info/MB/num_closids 2>/dev/null || echo 0)"
 	[ ! -d $info/MB ] || echo --mb-min "$(cat $info/MB/min_bandwidth)" --mb-gran "$(cat $info/MB/bandwidth_gran)"
 	echo --smba-closids "$(cat $info/SMBA/num_closids 2>/dev/null || echo 0)"
