@@ -46,25 +46,32 @@ static const struct place_ways *ways_of_group(const struct planner *w, const str
 /* What is nobody's own in a domain. */
 struct rest {
 	uint64_t free;		/* no group's at all, but the default one's */
+	uint64_t shareable;	/* those, and what others' groups share */
 	uint64_t of_default[2]; /* of data and code */
 };
 
 static struct rest rest_beside(const struct ways_domain *domain, uint64_t runs)
 {
-	struct rest rest = { .free = ways_mask(0, domain->ways) & ~domain->taken & ~runs };
+	uint64_t left = ways_mask(0, domain->ways) & ~runs;
+	struct rest rest = { .free = left & ~domain->taken, .shareable = left & ~domain->barred };
 
 	for (unsigned int i = 0; i < 2; i++)
 		rest.of_default[i] = ways_of_default(domain, domain->had[i], runs);
 	return rest;
 }
 
-/* Where a shared group's @n ways begin: among the default group's, if they are enough. */
+/*
+ * Where a shared group's @n ways begin: among the default group's, if they are enough, and clear of others' groups if
+ * there is such a place.
+ */
 static unsigned int shared_low(const struct rest *rest, unsigned int n)
 {
-	uint64_t run = ways_longest_run(rest->free & rest->of_default[0]);
+	const uint64_t in[] = { rest->free & rest->of_default[0], rest->free, rest->shareable & rest->of_default[0],
+				rest->shareable };
+	uint64_t run = 0;
 
-	if ((unsigned int)__builtin_popcountll(run) < n)
-		run = ways_longest_run(rest->free);
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]) && (unsigned int)__builtin_popcountll(run) < n; i++)
+		run = ways_longest_run(in[i]);
 	return (unsigned int)__builtin_ctzll(run);
 }
 

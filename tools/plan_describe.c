@@ -124,7 +124,7 @@ static void join_had(struct ways_domain *domain)
 	uint64_t both = domain->had[0] & domain->had[1];
 
 	if (domain->had[1] && !both)
-		domain->taken = ways_mask(0, domain->ways);
+		domain->taken = domain->barred = ways_mask(0, domain->ways);
 	if (both)
 		domain->had[0] = both;
 	domain->had[1] = 0;
@@ -137,7 +137,7 @@ void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, stru
 	const struct topology_cache *cache = l2 ? &w->t->l2[d] : &w->t->l3[d];
 
 	domain->n = domain->ways = domain->rest_run = 0;
-	domain->io = domain->taken = domain->had[0] = domain->had[1] = 0;
+	domain->io = domain->taken = domain->barred = domain->had[0] = domain->had[1] = 0;
 	domain->unlike = cache->bytes;
 	if (!caps->present)
 		return;
@@ -148,10 +148,13 @@ void plan_describe_domain(const struct planner *w, bool l2, unsigned int d, stru
 		domain->had[code] = default_had(all, l2, code, cache->id);
 	for (unsigned int i = 0; i < all->n_groups; i++) {
 		const struct rdt_group *group = &all->groups[i];
+		uint64_t held = plan_mask_in(l2 ? &group->l2 : &group->l3, cache->id) |
+				plan_mask_in(l2 ? &group->l2_code : &group->l3_code, cache->id);
 
-		if (plan_is_foreign(group))
-			domain->taken |= plan_mask_in(l2 ? &group->l2 : &group->l3, cache->id) |
-					 plan_mask_in(l2 ? &group->l2_code : &group->l3_code, cache->id);
+		if (!plan_is_foreign(group))
+			continue;
+		domain->taken |= held;
+		domain->barred |= group->exclusive ? held : 0;
 	}
 	if (l2)
 		join_had(domain);

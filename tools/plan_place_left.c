@@ -106,6 +106,7 @@ uint64_t place_domain_print(const struct ways_domain *domain)
 {
 	uint64_t hash = place_mix(place_mix(domain->ways, domain->io), domain->taken);
 
+	hash = place_mix(hash, domain->barred);
 	hash = place_mix(place_mix(hash, domain->unlike), domain->rest_run);
 	hash = place_mix(place_mix(hash, domain->had[0]), domain->had[1]);
 	for (unsigned int i = 0; i < domain->n; i++)

@@ -111,6 +111,33 @@ static void say_default(const struct shortage *s, struct text *text)
 		    (unsigned long long)had, domain->least);
 }
 
+#define OTHERS_SAID 3
+
+/* "; others' groups: qemu-1-db has 38, pqos all": nobody can have these ways alone. */
+static void say_others(const struct shortage *s, unsigned int id, struct text *text)
+{
+	const struct rdt_caps *caps = &s->w->host->caps;
+	uint64_t all = ways_mask(0, says_l3(s) ? caps->l3.ways : caps->l2.ways);
+	unsigned int said = 0;
+
+	for (unsigned int i = 0; i < caps->n_groups && said <= OTHERS_SAID; i++) {
+		const struct rdt_group *group = &caps->groups[i];
+		uint64_t held = says_l3(s) ? plan_mask_in(&group->l3, id) | plan_mask_in(&group->l3_code, id)
+					   : plan_mask_in(&group->l2, id) | plan_mask_in(&group->l2_code, id);
+
+		if (!held || !plan_is_foreign(group))
+			continue;
+		if (said == OTHERS_SAID)
+			say(text, ", and more");
+		else if (held == all)
+			say(text, "%s%.100s has all", said ? ", " : "; others' groups: ", group->name);
+		else
+			say(text, "%s%.100s has %llx", said ? ", " : "; others' groups: ", group->name,
+			    (unsigned long long)held);
+		said++;
+	}
+}
+
 static bool say_ways(const struct shortage *s, struct text *text)
 {
 	const struct topology *t = s->w->t;
@@ -138,6 +165,7 @@ static bool say_ways(const struct shortage *s, struct text *text)
 		    s->left.ways, caps->ways, name, id, s->left.with_io, s->class);
 	else
 		say(text, "%u of %u are left in %s %u", s->left.ways, caps->ways, name, id);
+	say_others(s, id, text);
 	say_default(s, text);
 	return true;
 }

@@ -52,17 +52,17 @@ uint64_t ways_of_default(const struct ways_domain *domain, uint64_t had, uint64_
 {
 	uint64_t own;
 
-	if (!had)
-		return ways_longest_run(ways_mask(0, domain->ways) & ~domain->taken & ~runs);
-	if (!(had & runs))
+	if (had && !(had & runs))
 		return had;
+	if (!had)
+		had = ways_mask(0, domain->ways) & ~domain->barred;
 	own = ways_longest_run(had & ~runs & ~domain->taken);
 	return count(own) >= domain->least ? own : ways_longest_run(had & ~runs);
 }
 
 static bool rest_is_enough(const struct ways_domain *domain, uint64_t taken)
 {
-	uint64_t rest = ways_mask(0, domain->ways) & ~taken, runs = taken & ~domain->taken;
+	uint64_t runs = taken & ~domain->taken, rest = ways_mask(0, domain->ways) & ~domain->barred & ~runs;
 
 	for (unsigned int i = 0; i < 2; i++)
 		if (domain->had[i] && count(ways_of_default(domain, domain->had[i], runs)) < domain->least)
@@ -97,9 +97,9 @@ static bool place(struct search *s, unsigned int i, uint64_t taken)
 /* Fewer than asked for: no use in trying. */
 static bool are_enough(const struct ways_domain *domain)
 {
-	unsigned int free = (unsigned int)__builtin_popcountll(ways_mask(0, domain->ways) & ~domain->taken);
-	unsigned int free_of_io =
-		(unsigned int)__builtin_popcountll(ways_mask(0, domain->ways) & ~domain->taken & ~domain->io);
+	uint64_t all = ways_mask(0, domain->ways);
+	unsigned int free = count(all & ~domain->taken), free_of_io = count(all & ~domain->taken & ~domain->io);
+	unsigned int rest = count(all & ~domain->barred);
 
 	for (unsigned int i = 0; i < domain->n; i++) {
 		const struct ways_run *run = &domain->run[i];
@@ -108,8 +108,9 @@ static bool are_enough(const struct ways_domain *domain)
 			return false;
 		free -= run->ways;
 		free_of_io -= run->io ? 0 : run->ways;
+		rest -= run->ways;
 	}
-	return free >= domain->rest_run;
+	return rest >= domain->rest_run;
 }
 
 static bool search_in_order(struct search *s, bool no_io_first)

@@ -20,9 +20,10 @@ struct ways_run {
 struct ways_domain {
 	unsigned int ways; /* of the cache, up to 64 */
 	uint64_t io;	   /* those that I/O uses */
-	uint64_t taken;	   /* others' groups hold these */
+	uint64_t taken;	   /* others' groups hold these: nobody can have them alone */
+	uint64_t barred;   /* of those, the ones that their groups have alone */
 	uint64_t unlike;   /* domains of which this differs are not alike, be the rest as it may; not for the layout */
-	unsigned int rest_run; /* what is left must have a run this long */
+	unsigned int rest_run; /* what is left must have a run this long, be it that others' groups share it */
 	/*
 	 * What the default group has before anything is planned, of data and code: it is cut, and never gets more. 0:
 	 * nothing is known of it, as on paper; it then has what is left.

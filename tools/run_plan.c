@@ -23,9 +23,12 @@ static int find_class(const struct profile *p, const char *name, unsigned int *c
 
 /* ---- A class that stands applied ---- */
 
+/* "" where there is none: a journal is what somebody wrote. */
 static const char *text(const json_t *item, const char *key)
 {
-	return json_string_value(json_object_get(item, key));
+	const char *value = json_string_value(json_object_get(item, key));
+
+	return value ? value : "";
 }
 
 /* Its VMs share a group and a pool. Returns 1 if there is one, 0 if not, or -1. */
@@ -57,14 +60,81 @@ static int read_host(struct run_plan *r, struct rdt_engine *engine, struct isola
 	return rdt_engine_read_caps(engine, &r->host.caps, err);
 }
 
-/* To this plan, also what isolat has applied is somebody else's: only groups with other names are kept clear of. */
-static void disown_groups(struct rdt_caps *caps)
-{
-	for (unsigned int i = 0; i < caps->n_groups; i++) {
-		char *name = caps->groups[i].name;
+/* Which domains of a group's masks count. */
+struct holds {
+	const json_t *ids; /* those of the items; NULL: those where it has not all that the default group has */
+	const struct rdt_group_masks *of_default;
+};
 
-		if (rdt_group_is_own(name))
-			name[0] = 'I';
+static bool is_listed(const json_t *ids, unsigned int domain)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach ((json_t *)ids, i, item)
+		if (json_integer_value(json_object_get(item, "id")) == (json_int_t)domain)
+			return true;
+	return false;
+}
+
+static bool holds_some(const struct holds *holds, unsigned int domain, uint64_t mask)
+{
+	if (holds->ids)
+		return is_listed(holds->ids, domain);
+	for (unsigned int i = 0; i < holds->of_default->n; i++)
+		if (holds->of_default->domain[i] == domain)
+			return holds->of_default->value[i] & ~mask;
+	return true;
+}
+
+static void keep_held(struct rdt_group_masks *masks, const json_t *ids, const struct rdt_group_masks *of_default)
+{
+	const struct holds holds = { ids, of_default };
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < masks->n; i++) {
+		if (!holds_some(&holds, masks->domain[i], masks->value[i]))
+			continue;
+		masks->domain[n] = masks->domain[i];
+		masks->value[n++] = masks->value[i];
+	}
+	masks->n = n;
+}
+
+static const json_t *find_group(const json_t *about, const char *name)
+{
+	json_t *group;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(about, "plan"), "groups"), i, group)
+		if (!strcmp(text(group, "name"), name))
+			return group;
+	return NULL;
+}
+
+/*
+ * To this plan, also what isolat has applied is somebody else's: only groups with other names are kept clear of. They
+ * hold ways where those run whom they are for. Elsewhere a group has what the default group had when it was made, and
+ * nobody uses that: of an applied group its plan says where; another run's counts where it has less than the default
+ * group.
+ */
+static void disown_groups(struct rdt_caps *caps, const json_t *about)
+{
+	const struct rdt_group *of_default = &caps->default_group;
+
+	for (unsigned int i = 0; i < caps->n_groups; i++) {
+		struct rdt_group *group = &caps->groups[i];
+		const json_t *planned = find_group(about, group->name);
+		const json_t *l3 = json_object_get(planned, "l3"), *l2 = json_object_get(planned, "l2");
+
+		if (!rdt_group_is_own(group->name))
+			continue;
+		keep_held(&group->l3, l3, &of_default->l3);
+		keep_held(&group->l3_code, l3, &of_default->l3_code);
+		keep_held(&group->l2, l2, &of_default->l2);
+		keep_held(&group->l2_code, l2, &of_default->l2_code);
+		group->exclusive = !planned || json_is_true(json_object_get(planned, "exclusive"));
+		group->name[0] = 'I';
 	}
 }
 
@@ -155,7 +225,7 @@ int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_e
 		return rc < 0 ? -1 : 0;
 	if (read_host(r, engine, err))
 		return -1;
-	disown_groups(&r->host.caps);
+	disown_groups(&r->host.caps, about);
 	if (make_profile(r, r->class, cpus, pid, about, err) || plan_make(&r->one, &r->host, &r->plan, err))
 		return -1;
 	return take_from_plan(r, err);

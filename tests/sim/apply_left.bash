@@ -158,3 +158,46 @@ signals_and_codes()
 	} | script -qec "exec ${of_run[*]/#"$BASH"/setsid $BASH}" /dev/null >/dev/null
 	verdict 'but no ^C of a terminal: who is at that has it already' "$([ "${PIPESTATUS[1]}" = 3 ] || echo "exit code ${PIPESTATUS[1]}; ")$([ "$(tr '\n' ' ' <"$scratch/told")" = 'ready ' ] || cat "$scratch/told")$(as_before)"
 }
+
+# ---- What a command gets beside what is there ----
+
+run_beside()
+{
+	local class domain why=''
+
+	# Where it runs, and who has what there: CPUs 0 to 7 and their siblings, 16 to 23, are of L3 0.
+	cat >"$scratch/command" <<-EOF
+		cpu=\$(sed -n 's/^Cpus_allowed_list:\t\([0-9]*\).*/\1/p' /proc/self/status)
+		domain=\$((cpu % 16 / 8))
+		echo domain \$domain
+		for group in isolat-vm0 isolat-run@* .; do
+			echo \${group%@*} \$(sed -n "s/^ *L3:.*\<\$domain=\([0-9a-f]*\).*/\1/p" $resctrl/\$group/schemata)
+		done
+	EOF
+	grep -v 'name: vm[1-9]' "$scratch/profile" >"$scratch/profile.lone"
+	run apply --profile "$scratch/profile.lone" --no-cpusets
+	why=$(says 0 '^applied')
+	for class in latency batch; do
+		(cd $resctrl && exec "$isolat" run --profile "$scratch/profile.lone" --class $class -- "$BASH" "$scratch/command") >"$scratch/out" ||
+			why+="$class: exit code $?; "
+		declare -A has=()
+		while read -r name value; do
+			has[$name]=$value
+		done <"$scratch/out"
+		[ $((0x${has[isolat-run]:-7ff} & 0x${has[.]:-7ff})) = 0 ] || [ $class = batch ] || why+="$class has ways of the default group's; "
+		[ $((0x${has[isolat-run]:-7ff} & 0x${has[isolat-vm0]:-7ff})) = 0 ] || [ "${has[domain]:-0}" = 1 ] || why+="$class has ways of vm0's; "
+		[ "${has[isolat-run]:-7ff}" != 7ff ] || why+="$class has all ways; "
+	done
+	run verify
+	verdict 'run beside an applied VM' "$why$(says 0 'as applied')"
+	run undo
+	mkdir $resctrl/pqos
+	echo MB:0=50 >$resctrl/pqos/schemata
+	listing >"$scratch/with-pqos"
+	run run --profile "$scratch/profile.lone" --class batch -- true
+	why=$([ $code = 0 ] || cat "$scratch/err")
+	run run --profile "$scratch/profile.lone" --class latency -- true
+	why+=$(says 5 "others' groups: pqos has all")$(listing | diff "$scratch/with-pqos" -)
+	rmdir $resctrl/pqos
+	verdict "run beside another's group with all ways" "$why$(as_before)"
+}

@@ -537,6 +537,7 @@ if [ "$machine" = intel-2s ]; then
 	. "$(dirname "$0")/apply_left.bash" || exit 2
 	left_and_named
 	signals_and_codes
+	run_beside
 fi
 
 # ---- Memory ----

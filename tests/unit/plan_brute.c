@@ -114,12 +114,12 @@ static bool fit_without(const struct pieces *p, unsigned int ways, uint64_t kept
 
 /* Besides a run that all share: the default group keeps all that it has, or a mask within. The two may overlap. */
 static bool fit_beside_default(const struct pieces *p, const struct rdt_cache_caps *caps, uint64_t has,
-			       unsigned int shared, uint64_t free_ways)
+			       unsigned int shared, uint64_t shareable)
 {
 	for (unsigned int at = 0; at + shared <= caps->ways; at++) {
 		uint64_t run = run_at(at, shared);
 
-		if (run & ~free_ways)
+		if (run & ~shareable)
 			continue;
 		if (fit_without(p, caps->ways, run | has))
 			return true;
@@ -148,6 +148,7 @@ static bool domain_fits(const struct search *s, bool l2, unsigned int domain, un
 	const struct rdt_cache_caps *caps = l2 ? &s->host->caps.l2 : &s->host->caps.l3;
 	unsigned int id = l2 ? s->t->l2[domain].id : s->t->l3[domain].id, shared = caps->min_ways;
 	uint64_t free_ways = ~plan_others_ways(&s->host->caps, l2, id, false), no_io = free_ways & ~caps->shareable;
+	uint64_t shareable = ~plan_others_ways(&s->host->caps, l2, id, true);
 	struct pieces pieces = { 0 };
 
 	if (!caps->present)
@@ -171,8 +172,8 @@ static bool domain_fits(const struct search *s, bool l2, unsigned int domain, un
 	if (vms >> AGENT & 1 && !l2)
 		add_piece(&pieces, ways_of(s, &s->p->agent_l3, l2, domain), no_io);
 	if (default_has(s, l2, id))
-		return fit_beside_default(&pieces, caps, default_has(s, l2, id), shared, free_ways);
-	add_piece(&pieces, shared, free_ways);
+		return fit_beside_default(&pieces, caps, default_has(s, l2, id), shared, shareable);
+	add_piece(&pieces, shared, shareable);
 	return pieces_fit(&pieces, caps->ways);
 }
 
@@ -476,23 +477,24 @@ static bool all_known(const struct search *s)
 
 /* --- cells --- */
 
+static bool others_alike(const struct rdt_caps *caps, bool l2, unsigned int a, unsigned int b)
+{
+	return plan_others_ways(caps, l2, a, false) == plan_others_ways(caps, l2, b, false) &&
+	       plan_others_ways(caps, l2, a, true) == plan_others_ways(caps, l2, b, true);
+}
+
 static bool l3s_alike(const struct search *s, unsigned int a, unsigned int b)
 {
-	const struct rdt_caps *caps = &s->host->caps;
-
 	return a == b || (!s->by_l2 && a != TOPOLOGY_NONE && b != TOPOLOGY_NONE && plan_nodes_in_l3(s->t, a) == 1 &&
 			  plan_nodes_in_l3(s->t, b) == 1 && s->t->l3[a].bytes == s->t->l3[b].bytes &&
-			  plan_others_ways(caps, false, s->t->l3[a].id, false) ==
-				  plan_others_ways(caps, false, s->t->l3[b].id, false));
+			  others_alike(&s->host->caps, false, s->t->l3[a].id, s->t->l3[b].id));
 }
 
 static bool l2s_alike(const struct search *s, unsigned int a, unsigned int b)
 {
-	const struct rdt_caps *caps = &s->host->caps;
-
 	return !s->by_l2 || a == b ||
-	       (s->t->l2[a].bytes == s->t->l2[b].bytes && plan_others_ways(caps, true, s->t->l2[a].id, false) ==
-								  plan_others_ways(caps, true, s->t->l2[b].id, false));
+	       (s->t->l2[a].bytes == s->t->l2[b].bytes &&
+		others_alike(&s->host->caps, true, s->t->l2[a].id, s->t->l2[b].id));
 }
 
 static struct cell *cell_of(struct search *s, const struct topology_core *core)

@@ -193,6 +193,15 @@ static const struct plan_shape libvirts = {
 	CACHE(20, 1, 0),
 	.groups = { { "qemu-1-db", false, 0x0f, 0 } },
 };
+static const struct plan_shape as_made = {
+	.name = "another's group with all ways, as mkdir makes it",
+	.cores_per_package = 8,
+	.l3_bytes = 20 * MIB,
+	.node_bytes = 32 * GIB,
+	CACHE(20, 1, 0),
+	.groups = { { "pqos", false, 0xfffff, 0 } },
+	.default_l3 = 0xfffff,
+};
 static const struct plan_shape isolats = {
 	.name = "a group of isolat's",
 	.cores_per_package = 8,
@@ -376,6 +385,10 @@ static const struct row rows[] = {
 	  .plan = "housekeeping 0,8; a 1,9 0=1G; b 2,10 0=1G; class 0's l3 0=7ff; default l3 0=7ff" },
 	{ "ways of others' groups are theirs", &libvirts, .classes = { { OWN_WAYS(3) } }, .vms = { { VM("a", 1, 1) } },
 	  .plan = "housekeeping 0; a 1 0=1G; a's l3 0=00070; default l3 0=fff80" },
+	{ "another's group that has all ways keeps nobody out who asks for none", &as_made, .classes = { { CORES } },
+	  .vms = { { VM("a", 1, 1) } }, .plan = "housekeeping 0; a 1 0=1G; default l3 0=fffff" },
+	{ "nor who shares", &as_made, .classes = { { CORES, .l3 = { WAYS(5) } } }, .vms = { { VM("a", 1, 1) } },
+	  .plan = "housekeeping 0; a 1 0=1G; class 0's l3 0=0001f; default l3 0=fffff" },
 	{ "isolat's own groups are not others'", &isolats, .classes = { { OWN_WAYS(3) } }, .vms = { { VM("a", 1, 1) } },
 	  .plan = "housekeeping 0; a 1 0=1G; a's l3 0=00007; default l3 0=ffff8" },
 	{ "ways that the default group has not, first", &admins, .classes = { { OWN_WAYS(2) } },

@@ -29,6 +29,17 @@ static const struct plan_shape one = {
 	.l3_min = 1,
 	.l3_io = 0x600,
 };
+static const struct plan_shape theirs = {
+	.name = "8 cores, 11 ways, all of them others'",
+	.cores_per_package = 8,
+	.l3_bytes = 11 * MIB,
+	.node_bytes = 32 * GIB,
+	.closids = 8,
+	.l3_ways = 11,
+	.l3_min = 1,
+	.groups = { { "pqos", false, 0x7ff, 0 }, { "qemu-1-db", false, 0xf, 0 } },
+	.default_l3 = 0x7ff,
+};
 static const struct plan_shape all_io = {
 	.name = "all ways are I/O's",
 	.cores_per_package = 4,
@@ -125,6 +136,14 @@ static const struct row rows[] = {
 	  "L3 ways are short: 2 are asked for, and all 11 of L3 0 are used by I/O, which class first does not allow "
 	  "(io_ways)",
 	  "with io_ways: yes in class first it fits" },
+	{ "all ways are others'",
+	  &theirs,
+	  { { OWN_WAYS(2) } },
+	  { { VM("a", 1, 1) } },
+	  "a",
+	  "L3 ways are short: 2 are asked for, and 0 of 11 are left in L3 0; others' groups: pqos has all, qemu-1-db "
+	  "has f",
+	  "it does not fit without it either: VMs or their wishes must go" },
 	{ "ways of the L3 of a node",
 	  &two,
 	  { { OWN_WAYS(10) } },
