@@ -107,6 +107,17 @@ static void put_masks(const struct rdt_group_masks *before, struct rdt_group_mas
 				masks->value[i] = before->value[k];
 }
 
+/* Read under other mount options: caches with code and data apart now, or then; MB in MB/s (mba_MBps), or in percent.
+ */
+static bool is_of_other_mount(const struct rdt_schemata *s, const struct rdt_caps *caps)
+{
+	const struct rdt_group_masks *mb = &s->line[RDT_SCHEMA_MB];
+	bool in_mbps = mb->n && mb->value[0] > rdt_mb_unit_max(RDT_MB_PERCENT);
+
+	return s->present[RDT_SCHEMA_L3CODE] != caps->l3.cdp || s->present[RDT_SCHEMA_L2CODE] != caps->l2.cdp ||
+	       (mb->n && caps->mb.unit != RDT_MB_EIGHTH_GB && in_mbps != (caps->mb.unit == RDT_MB_MBPS));
+}
+
 static int put_default(const char *before, struct rdt_caps *caps, struct isolat_error *err)
 {
 	static struct rdt_schemata s;
@@ -114,6 +125,11 @@ static int put_default(const char *before, struct rdt_caps *caps, struct isolat_
 
 	if (rdt_schemata_parse(before, strlen(before), "the journal", &s, err))
 		return -1;
+	if (is_of_other_mount(&s, caps)) {
+		isolat_fail(err, ISOLAT_FAILED, "apply", NULL,
+			    "resctrl was mounted with other options when a profile was applied");
+		return isolat_hint(err, "isolat undo forgets what went with that mount; then apply again");
+	}
 	put_masks(&s.line[caps->l3.cdp ? RDT_SCHEMA_L3DATA : RDT_SCHEMA_L3], &group->l3);
 	put_masks(&s.line[RDT_SCHEMA_L3CODE], &group->l3_code);
 	put_masks(&s.line[caps->l2.cdp ? RDT_SCHEMA_L2DATA : RDT_SCHEMA_L2], &group->l2);

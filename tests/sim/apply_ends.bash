@@ -90,6 +90,31 @@ unmounted() # ENGINE
 	verdict "undo after resctrl was unmounted ($1)" "$why$(as_before)"
 }
 
+mounted_otherwise()
+{
+	local why options
+
+	for options in cdp mba_MBps; do
+		apply
+		umount $resctrl
+		mount -t resctrl -o $options resctrl $resctrl
+		listing >"$scratch/otherwise"
+		apply
+		why+=$(says 1 'mounted with other options .*(isolat undo')$(listing | diff "$scratch/otherwise" -)
+		run undo
+		why+=$(says 4 'default group\|schemata')$(listing | diff "$scratch/otherwise" -)
+		if [ $options = cdp ]; then # a limit in MB/s takes a class for each VM
+			apply
+			why+=$(says 0 '^applied')
+			run undo
+			why+=$(says 0 '^undone')$(listing | diff "$scratch/otherwise" -)
+		fi
+		umount $resctrl
+		mount -t resctrl resctrl $resctrl
+	done
+	verdict 'resctrl was mounted with other options since' "$why$(as_before)"
+}
+
 unmounted_half_made()
 {
 	local why
@@ -158,6 +183,7 @@ two_at_once
 unmounted resctrl
 ! grep -q GenuineIntel /proc/cpuinfo || unmounted pqos
 unmounted_half_made
+mounted_otherwise
 doubtful
 undo_fails
 apply_fails ESRCH '0 1' '^write .*/tasks$' 4 # it lives all the same: at worst it has no figures of its own
