@@ -14,8 +14,8 @@
 
 #define ONLINE_FILE "/sys/devices/system/cpu/online"
 
-__attribute__((format(printf, 6, 7))) static void add(struct drift *d, const char *kind, const char *object,
-						      const char *expected, const char *now, const char *format, ...)
+void drift_add(struct drift *d, const char *kind, const char *object, const char *expected, const char *now,
+	       const char *format, ...)
 {
 	char why[512];
 	va_list ap;
@@ -66,20 +66,20 @@ static void see_entry(void *data, const struct transaction_entry *entry, const c
 	    (!now && (is_kind(entry, &step_cgroup_task) || is_kind(entry, &step_affinity))))
 		return; /* threads come and go: see_vm() looks at those that there are */
 	if (is_kind(entry, &step_monitor) && !strcmp(entry->set, STEP_PRESENT)) {
-		add(d, kind, entry->object, entry->set, now, "the monitor group is gone");
+		drift_add(d, kind, entry->object, entry->set, now, "the monitor group is gone");
 	} else if (is_kind(entry, &step_group)) {
-		add(d, kind, entry->object, entry->set, now, "the group is gone");
+		drift_add(d, kind, entry->object, entry->set, now, "the group is gone");
 	} else if (!now) {
-		add(d, kind, shown(entry->object), entry->set, now, "it is gone");
+		drift_add(d, kind, shown(entry->object), entry->set, now, "it is gone");
 	} else if (is_kind(entry, &step_schemata)) {
 		first_difference(entry->set, now, line);
-		add(d, kind, shown(entry->object), entry->set, now, "its schemata were %s and are %s", line[0],
-		    line[1]);
+		drift_add(d, kind, shown(entry->object), entry->set, now, "its schemata were %s and are %s", line[0],
+			  line[1]);
 	} else if (is_kind(entry, &step_cpus)) {
-		add(d, kind, shown(entry->object), entry->set, now, "its CPUs were %s and are %s",
-		    *entry->set ? entry->set : "none", *now ? now : "none");
+		drift_add(d, kind, shown(entry->object), entry->set, now, "its CPUs were %s and are %s",
+			  *entry->set ? entry->set : "none", *now ? now : "none");
 	} else {
-		add(d, kind, entry->object, entry->set, now, "it was '%.200s' and is '%.200s'", entry->set, now);
+		drift_add(d, kind, entry->object, entry->set, now, "it was '%.200s' and is '%.200s'", entry->set, now);
 	}
 }
 
@@ -108,7 +108,7 @@ static void see_cpus(struct drift *d, const struct applied_vm *vm, const char *o
 		d->checked++;
 		snprintf(number, sizeof(number), "%u", cpu);
 		if (!plan_listed(online, cpu))
-			add(d, "cpu", number, "online", "offline", "CPU %u of VM %s is offline", cpu, vm->name);
+			drift_add(d, "cpu", number, "online", "offline", "CPU %u of VM %s is offline", cpu, vm->name);
 	}
 }
 
@@ -125,8 +125,8 @@ static int see_thread(struct drift *d, struct applied *a, const struct applied_v
 		return -1;
 	d->checked++;
 	if (now && strcmp(now, home) != 0)
-		add(d, "thread", object, home, now, "thread %d (%s) of VM %s is in %s, not in %s", (int)thread->tid,
-		    thread->name, vm->name, shown(now), shown(home));
+		drift_add(d, "thread", object, home, now, "thread %d (%s) of VM %s is in %s, not in %s",
+			  (int)thread->tid, thread->name, vm->name, shown(now), shown(home));
 	free(now);
 	return 0;
 }
@@ -138,7 +138,7 @@ static int see_vm(struct drift *d, struct applied *a, const struct applied_vm *v
 
 	d->checked++;
 	if (!found->found) {
-		add(d, "vm", vm->name, "running", NULL, "%s", found->err.reason);
+		drift_add(d, "vm", vm->name, "running", NULL, "%s", found->err.reason);
 		return 0;
 	}
 	if (!*vm->group || !rdt_engine_has_tasks(a->engine))
@@ -165,6 +165,8 @@ static int look_at_vms(struct drift *d, struct applied *a, struct isolat_error *
 		see_cpus(d, &vms[i], online);
 		rc = see_vm(d, a, &vms[i], &found[i], err);
 	}
+	if (!rc)
+		rc = drift_see_strangers(d, a, found, n, err);
 	applied_vms_found_free(found, n);
 	free(vms);
 	return rc;

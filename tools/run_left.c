@@ -136,6 +136,30 @@ bool run_left_any(void)
 	return any;
 }
 
+struct living {
+	pid_t *pids;
+	size_t n, max;
+};
+
+static int add_living(void *data, const char *name, struct isolat_error *err)
+{
+	struct living *living = data;
+	pid_t pid;
+
+	if (living->n < living->max && run_left_is_at_work(name, &pid))
+		living->pids[living->n++] = pid;
+	return 0;
+}
+
+size_t run_left_living(pid_t *pids, size_t max)
+{
+	struct living living = { .pids = pids, .max = max };
+	struct isolat_error err;
+
+	each_journal(add_living, &living, &err);
+	return living.n;
+}
+
 static bool is_exclusive(const char *name)
 {
 	size_t n = strlen(name);

@@ -28,6 +28,9 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
  */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
 
+/* The processes of runs that are at work. Returns how many, @max at most. */
+size_t run_left_living(pid_t *pids, size_t max);
+
 /* Whether a run was killed, and what it has left was not taken back yet. */
 bool run_left_any(void);
 

@@ -201,3 +201,30 @@ run_beside()
 	rmdir $resctrl/pqos
 	verdict "run beside another's group with all ways" "$why$(as_before)"
 }
+
+# ---- Who is in isolat's groups besides ----
+
+strangers()
+{
+	local why forks stranger
+
+	"$BASH" -c 'while :; do sleep 0.1; done' &
+	forks=$!
+	sleep 99 &
+	stranger=$!
+	disown $forks $stranger
+	sed "s/pid: ${vms[0]} /pid: $forks /" "$scratch/profile" >"$scratch/profile.forks"
+	run apply --profile "$scratch/profile.forks" --no-cpusets
+	why=$(says 0 '^applied')
+	sleep 0.3 # its child is of the group from now on
+	run run --profile "$scratch/profile.forks" --class batch -- "$isolat" verify
+	verdict "a VM's children, and a command under run, are no strangers in a group" "$why$(says 0 'as applied')"
+	echo 3 >$resctrl/isolat-vm0/cpus_list
+	echo $stranger >$resctrl/isolat-batch/tasks
+	run verify
+	why=$(says 4 'isolat-vm0: its CPUs were none and are 3')$(says 4 "thread $stranger (sleep), which is of no VM, is in isolat-batch")
+	[ "$(wc -l <"$scratch/out")" = 2 ] || why+=$(cat "$scratch/out")
+	run undo
+	verdict 'others are' "$why$(says 0 '^undone')$(as_before)"
+	kill $forks $stranger
+}

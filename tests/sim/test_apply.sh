@@ -538,6 +538,7 @@ if [ "$machine" = intel-2s ]; then
 	left_and_named
 	signals_and_codes
 	run_beside
+	strangers
 fi
 
 # ---- Memory ----
