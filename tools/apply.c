@@ -187,6 +187,21 @@ static int see_all_run(const struct job *j, const struct vm_search *found)
 	return 0;
 }
 
+/* Two names for one process: it cannot be in two groups. */
+static int see_no_twins(const struct job *j, const struct vm_search *found)
+{
+	for (size_t i = 0; i < j->n_vms; i++)
+		for (size_t k = 0; k < i; k++) {
+			if (found[i].threads.thread[0].tid != found[k].threads.thread[0].tid)
+				continue;
+			isolat_fail(j->err, ISOLAT_USAGE, "apply", j->profile.file,
+				    "VM %.100s and VM %.100s are one process, %d", found[k].vm, found[i].vm,
+				    (int)found[i].threads.thread[0].tid);
+			return isolat_hint(j->err, "each VM of a profile has to match a process of its own");
+		}
+	return 0;
+}
+
 /* Fails where a VM cannot be brought into its group without doing harm to another. */
 static int see_members(struct job *j, const struct vm_search *found)
 {
@@ -270,7 +285,8 @@ static int pass(struct job *j)
 	if (!found)
 		return -1;
 	if (has_news(j->found, found, j->n_vms))
-		rc = see_all_run(j, found) || see_members(j, found) || run_steps(j, found, &written);
+		rc = see_all_run(j, found) || see_no_twins(j, found) || see_members(j, found) ||
+		     run_steps(j, found, &written);
 	j->written += written;
 	applied_vms_found_free(j->found, j->n_vms);
 	j->found = found;

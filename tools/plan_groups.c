@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdlib.h>
+#include <string.h>
 
 #include "plan_demand.h"
 #include "plan_work.h"
@@ -80,6 +81,35 @@ static int count_closids(struct planner *w)
 	return isolat_hint(w->err, "VMs of a class that is not exclusive share one");
 }
 
+static const char *whose(const struct planner *w, const struct plan_group *group, char text[128])
+{
+	if (group->class == PLAN_NONE)
+		return "the timer agent";
+	if (group->vm == PLAN_NONE)
+		snprintf(text, 128, "class %.100s", w->profile->classes[group->class].name);
+	else
+		snprintf(text, 128, "VM %.100s", w->profile->vms[group->vm].name);
+	return text;
+}
+
+/* No two VMs have the same name, nor two classes; but a VM may be called like a class. */
+static int check_names(struct planner *w)
+{
+	const struct plan_group *groups = w->plan->groups;
+	char one[128], other[128];
+
+	for (unsigned int a = 0; a < w->plan->n_groups; a++)
+		for (unsigned int b = 0; b < a; b++) {
+			if (strcmp(groups[a].name, groups[b].name) != 0)
+				continue;
+			isolat_fail(w->err, ISOLAT_USAGE, "plan", w->profile->file,
+				    "%s and %s would both have the group %s", whose(w, &groups[b], one),
+				    whose(w, &groups[a], other), groups[a].name);
+			return isolat_hint(w->err, "give one of them another name");
+		}
+	return 0;
+}
+
 int plan_make_groups(struct planner *w)
 {
 	for (unsigned int i = 0; i < w->profile->n_vms; i++)
@@ -88,7 +118,7 @@ int plan_make_groups(struct planner *w)
 	if (plan_wants_agent(w->profile) && w->place.agent.run[0] &&
 	    !add_group(w->plan, "timer-agent", PLAN_NONE, PLAN_NONE, true))
 		return plan_no_memory(w->err);
-	return count_closids(w);
+	return check_names(w) || count_closids(w) ? -1 : 0;
 }
 
 /* ---- Bandwidth ---- */

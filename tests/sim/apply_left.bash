@@ -228,3 +228,17 @@ strangers()
 	verdict 'others are' "$why$(says 0 '^undone')$(as_before)"
 	kill $forks $stranger
 }
+
+two_for_one()
+{
+	local why
+
+	sed 's/name: vm0,/name: batch,/' "$scratch/profile" >"$scratch/profile.twin"
+	run plan --profile "$scratch/profile.twin"
+	why=$(says 2 'VM batch and class batch would both have the group isolat-batch')
+	run apply --profile "$scratch/profile.twin" --no-cpusets
+	verdict 'two that would have one group' "$why$(says 2 'both have the group')$(as_before)"
+	sed "s/pid: ${vms[1]} /pid: ${vms[0]} /" "$scratch/profile" >"$scratch/profile.twin"
+	run apply --profile "$scratch/profile.twin" --no-cpusets
+	verdict 'two VMs that are one process' "$(says 2 "VM vm0 and VM vm1 are one process, ${vms[0]}")$(as_before)"
+}

@@ -539,6 +539,7 @@ if [ "$machine" = intel-2s ]; then
 	signals_and_codes
 	run_beside
 	strangers
+	two_for_one
 fi
 
 # ---- Memory ----
