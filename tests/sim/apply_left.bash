@@ -231,14 +231,19 @@ strangers()
 
 two_for_one()
 {
-	local why
+	local why twin
 
 	sed 's/name: vm0,/name: batch,/' "$scratch/profile" >"$scratch/profile.twin"
 	run plan --profile "$scratch/profile.twin"
 	why=$(says 2 'VM batch and class batch would both have the group isolat-batch')
 	run apply --profile "$scratch/profile.twin" --no-cpusets
 	verdict 'two that would have one group' "$why$(says 2 'both have the group')$(as_before)"
-	sed "s/pid: ${vms[1]} /pid: ${vms[0]} /" "$scratch/profile" >"$scratch/profile.twin"
+	"$BASH" -c "exec -a qemu-system-x86_64 $BASH -c 'sleep 60; :' -name guest=twin" &
+	twin=$!
+	disown $twin
+	sed "s/pid: ${vms[0]} /name: twin /; s/pid: ${vms[1]} /pid: $twin /" "$scratch/profile" >"$scratch/profile.twin"
+	sleep 0.2
 	run apply --profile "$scratch/profile.twin" --no-cpusets
-	verdict 'two VMs that are one process' "$(says 2 "VM vm0 and VM vm1 are one process, ${vms[0]}")$(as_before)"
+	verdict 'two VMs that are one process' "$(says 2 "VM vm0 and VM vm1 are one process, $twin")$(as_before)"
+	kill $twin
 }
