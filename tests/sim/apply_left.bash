@@ -226,6 +226,11 @@ strangers()
 	[ "$(wc -l <"$scratch/out")" = 2 ] || why+=$(cat "$scratch/out")
 	run undo
 	verdict 'others are' "$why$(says 0 '^undone')$(as_before)"
+	apply
+	echo MB:1=30 >$resctrl/isolat-vm1/schemata
+	run verify
+	verdict 'of schemata, the line that differs is told' "$(says 4 'isolat-vm1: its schemata were MB:0=100;1=100 and are MB:0=100;1=30$')"
+	run undo
 	kill $forks $stranger
 }
 
