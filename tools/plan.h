@@ -14,8 +14,8 @@
  * share, where no more are left. Ways that I/O uses go to an exclusive VM only if its class allows it, and never those
  * of groups that others made. Of what the default group has it is left a mask, all of it where nobody is given any; it
  * never gets more. Ways that it has not go first. L2 the same, in L2 domains: where a VM asks for ways of it, cores are
- * chosen for the sake of both, and otherwise without regard to L2. Cores without an L3 (a hybrid CPU has some) go to those who ask neither for ways of it nor for
- * bandwidth, which is limited by L3 domain.
+ * chosen for the sake of both, and otherwise without regard to L2. Cores without an L3 (a hybrid CPU has some) go to
+ * those who ask neither for ways of it nor for bandwidth, which is limited by L3 domain.
  *
  * CLOSIDs. A group for each exclusive VM, one for each shared class that asks for cache or bandwidth (for each of its
  * VMs under mba_MBps, where a limit is shared by a group's tasks), one for the timer agent if it asks for cache. What
