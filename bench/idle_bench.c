@@ -214,8 +214,8 @@ static json_t *describe(const struct idle_bench_config *config)
 			  config->module_params, "reads", config->reads, "traced_reads", config->traced_reads, "wakes",
 			  config->wakes, "host_poll_ns", config->host_poll_ns, "guest_poll_ns", config->guest_poll_ns,
 			  "slowdown", config->slowdown, "latencies_ns", latencies);
-	return json_pack("{s:i, s:s, s:o, s:o}", "version", IDLE_BENCH_VERSION, "isolat", ISOLAT_VERSION, "options",
-			 options, "machine", bench_machine(programs));
+	return json_pack("{s:i, s:s, s:s, s:o, s:o}", "version", IDLE_BENCH_VERSION, "bench", "idle", "isolat",
+			 ISOLAT_VERSION, "options", options, "machine", bench_machine(programs));
 }
 
 int idle_bench_run(const struct idle_bench_config *config, json_t **report, struct isolat_error *err)

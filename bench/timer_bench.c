@@ -215,8 +215,8 @@ static json_t *describe(const struct timer_bench_config *config)
 	options = json_pack("{s:s?, s:s?, s:i, s:i, s:i, s:o}", "kernel", config->kernel, "module_params",
 			    config->module_params, "timers", config->timers, "poll_max_us", config->poll_max_us,
 			    "agent_cpu", config->agent_cpu, "intervals_us", intervals);
-	return json_pack("{s:i, s:s, s:o, s:o}", "version", TIMER_BENCH_VERSION, "isolat", ISOLAT_VERSION, "options",
-			 options, "machine", bench_machine(programs));
+	return json_pack("{s:i, s:s, s:s, s:o, s:o}", "version", TIMER_BENCH_VERSION, "bench", "timer", "isolat",
+			 ISOLAT_VERSION, "options", options, "machine", bench_machine(programs));
 }
 
 int timer_bench_run(const struct timer_bench_config *config, json_t **report, struct isolat_error *err)

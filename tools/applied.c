@@ -76,14 +76,22 @@ static const char *text_of(const json_t *item, const char *key)
 	return json_string_value(json_object_get(item, key));
 }
 
+const char *applied_shown(const char *object)
+{
+	return *object ? object : "the default group";
+}
+
 void applied_print_left(const json_t *left, FILE *out)
 {
 	json_t *item;
 	size_t i;
 
-	json_array_foreach (left, i, item)
-		fprintf(out, "left as it is: %s %s: %s (before: '%s')\n", text_of(item, "kind"),
-			text_of(item, "object"), text_of(item, "why"), text_of(item, "before"));
+	json_array_foreach (left, i, item) {
+		const char *object = text_of(item, "object");
+
+		fprintf(out, "left as it is: %s %s%s: %s (before: '%s')\n", text_of(item, "kind"), *object ? "" : "of ",
+			applied_shown(object), text_of(item, "why"), text_of(item, "before"));
+	}
 }
 
 int applied_report_error(const json_t *left, bool recovered, const struct isolat_error *err, bool json)

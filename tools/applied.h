@@ -69,6 +69,9 @@ void applied_print_left(const json_t *left, FILE *out);
 /* As report_error(), with what was taken back of a killed isolat's, and what was left. Returns the error's code. */
 int applied_report_error(const json_t *left, bool recovered, const struct isolat_error *err, bool json);
 
+/* How a line names a group, or any other object: the default group's own name is empty. */
+const char *applied_shown(const char *object);
+
 /* The name of the engine in use. */
 const char *applied_engine(const struct applied *a);
 

@@ -24,7 +24,7 @@ enum { OPT_ENGINE = 256, OPT_NO_CPUSETS };
 static const struct report_option options[] = {
 	REPORT_OPTION_HELP,
 	REPORT_OPTION_JSON,
-	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
+	{ "profile", 'p', "FILE", "the profile, - for standard input (default " PROFILE_DEFAULT_FILE ")" },
 	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr", "what programs RDT (default resctrl)" },
 	{ "no-cpusets", OPT_NO_CPUSETS, NULL, "leave the cores of processes given by pid as they are" },
 	APPLIED_OPTION_WAIT,

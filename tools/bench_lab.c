@@ -311,12 +311,14 @@ int bench_lab_run(const struct bench_place *place, const char *name, const struc
 
 int bench_load_report(const char *path, const char *name, int version, json_t **report, struct isolat_error *err)
 {
+	const char *bench;
 	json_error_t why;
 
 	*report = json_load_file(path, 0, &why);
 	if (!*report)
 		return isolat_fail(err, ISOLAT_USAGE, "read report", path, "%s", why.text);
-	if (json_is_array(json_object_get(*report, "cells")) &&
+	bench = json_string_value(json_object_get(*report, "bench"));
+	if (bench && !strcmp(bench, name) && json_is_array(json_object_get(*report, "cells")) &&
 	    json_integer_value(json_object_get(*report, "version")) == version)
 		return 0;
 	json_decref(*report);

@@ -24,8 +24,8 @@ void drift_add(struct drift *d, const char *kind, const char *object, const char
 	vsnprintf(why, sizeof(why), format, ap);
 	va_end(ap);
 	json_array_append_new(d->found, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", kind, "object",
-						  report_string(object), "expected", report_string(expected), "found",
-						  now ? report_string(now) : json_null(), "why", report_string(why)));
+						  report_string(object), "expected", report_lines(expected), "found",
+						  now ? report_lines(now) : json_null(), "why", report_string(why)));
 }
 
 /* ---- What was written ---- */
@@ -43,11 +43,6 @@ static void first_difference(const char *set, const char *now, char line[2][160]
 	}
 	snprintf(line[0], sizeof(line[0]), "%.*s", (int)n, set);
 	snprintf(line[1], sizeof(line[1]), "%.*s", (int)m, now);
-}
-
-static const char *shown(const char *group)
-{
-	return *group ? group : "the default group";
 }
 
 static bool is_kind(const struct transaction_entry *entry, const struct step_kind *kind)
@@ -70,13 +65,13 @@ static void see_entry(void *data, const struct transaction_entry *entry, const c
 	} else if (is_kind(entry, &step_group)) {
 		drift_add(d, kind, entry->object, entry->set, now, "the group is gone");
 	} else if (!now) {
-		drift_add(d, kind, shown(entry->object), entry->set, now, "it is gone");
+		drift_add(d, kind, applied_shown(entry->object), entry->set, now, "it is gone");
 	} else if (is_kind(entry, &step_schemata)) {
 		first_difference(entry->set, now, line);
-		drift_add(d, kind, shown(entry->object), entry->set, now, "its schemata were %s and are %s", line[0],
-			  line[1]);
+		drift_add(d, kind, applied_shown(entry->object), entry->set, now, "its schemata were %s and are %s",
+			  line[0], line[1]);
 	} else if (is_kind(entry, &step_cpus)) {
-		drift_add(d, kind, shown(entry->object), entry->set, now, "its CPUs were %s and are %s",
+		drift_add(d, kind, applied_shown(entry->object), entry->set, now, "its CPUs were %s and are %s",
 			  *entry->set ? entry->set : "none", *now ? now : "none");
 	} else {
 		drift_add(d, kind, entry->object, entry->set, now, "it was '%.200s' and is '%.200s'", entry->set, now);
@@ -126,7 +121,7 @@ static int see_thread(struct drift *d, struct applied *a, const struct applied_v
 	d->checked++;
 	if (now && strcmp(now, home) != 0)
 		drift_add(d, "thread", object, home, now, "thread %d (%s) of VM %s is in %s, not in %s",
-			  (int)thread->tid, thread->name, vm->name, shown(now), shown(home));
+			  (int)thread->tid, thread->name, vm->name, applied_shown(now), applied_shown(home));
 	free(now);
 	return 0;
 }

@@ -83,7 +83,7 @@ static int help_on(const struct verb_group *group, int argc, char **argv)
 {
 	char help[] = "--help";
 
-	if (argc == 1)
+	if (argc == 1 || !strcmp(argv[1], help) || !strcmp(argv[1], "-h"))
 		return show_help(group);
 	memmove(argv, argv + 1, ((size_t)argc - 1) * sizeof(*argv));
 	argv[argc - 1] = help;

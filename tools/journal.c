@@ -123,7 +123,7 @@ static void close_file(struct journal *j)
 		close(j->fd);
 	j->fd = -1;
 	j->record_end = j->end = 0;
-	j->torn = false;
+	j->torn = j->undoing = false;
 }
 
 static int take_away(struct journal *j, struct isolat_error *err)
@@ -154,6 +154,11 @@ static int write_failed(const struct journal *j, int why, size_t needed, struct 
 	return isolat_hint(err, "make room on that file system");
 }
 
+static json_t *undo_note(void)
+{
+	return json_pack("{s:b}", "undo", 1);
+}
+
 /* Takes the reference. */
 static int append(struct journal *j, json_t *line, struct isolat_error *err)
 {
@@ -182,7 +187,8 @@ static int print_line(FILE *out, const json_t *line)
 	return json_dumpf(line, out, JSON_COMPACT | JSON_SORT_KEYS) || fputc('\n', out) == EOF ? -1 : 0;
 }
 
-static int print_lines(FILE *out, const json_t *head, const json_t *record, const json_t *foot)
+/* @note NULL: there is none. */
+static int print_lines(FILE *out, const json_t *head, const json_t *record, const json_t *foot, const json_t *note)
 {
 	json_t *entry;
 	size_t i;
@@ -193,29 +199,31 @@ static int print_lines(FILE *out, const json_t *head, const json_t *record, cons
 		if (print_line(out, entry))
 			return -1;
 	}
-	return print_line(out, foot);
+	return print_line(out, foot) || (note && print_line(out, note)) ? -1 : 0;
 }
 
 /* The text of a journal without a tail, which the caller frees; NULL without memory. */
-static char *print(const char *boot, json_t *record, json_t *about, size_t *size)
+static char *print(const char *boot, json_t *record, json_t *about, bool undoing, size_t *size)
 {
 	json_t *head = json_pack("{s:i, s:s, s:O?}", "isolat-journal", JOURNAL_VERSION, "boot", boot, "about", about);
 	json_t *foot = json_pack("{s:I}", "entries", (json_int_t)json_array_size(record));
+	json_t *note = undoing ? undo_note() : NULL;
 	char *text = NULL;
-	FILE *out = head && foot ? open_memstream(&text, size) : NULL;
-	int rc = out ? print_lines(out, head, record, foot) : -1;
+	FILE *out = head && foot && !note == !undoing ? open_memstream(&text, size) : NULL;
+	int rc = out ? print_lines(out, head, record, foot, note) : -1;
 
 	if (out && fclose(out))
 		rc = -1;
 	json_decref(head);
 	json_decref(foot);
+	json_decref(note);
 	if (!rc)
 		return text;
 	free(text);
 	return NULL;
 }
 
-static int write_new(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
+static int write_new(struct journal *j, json_t *record, json_t *about, bool undoing, struct isolat_error *err)
 {
 	size_t size = 0;
 	char boot[64], *text;
@@ -223,7 +231,7 @@ static int write_new(struct journal *j, json_t *record, json_t *about, struct is
 
 	if (read_boot(boot, err))
 		return -1;
-	text = print(boot, record, about, &size);
+	text = print(boot, record, about, undoing, &size);
 	if (!text)
 		return no_memory(j, "write the journal", err);
 	fd = isolat_own_replace(j->folder, j->file, text, size, 0600);
@@ -233,14 +241,15 @@ static int write_new(struct journal *j, json_t *record, json_t *about, struct is
 	close_file(j);
 	j->fd = fd;
 	j->record_end = j->end = (off_t)size;
+	j->undoing = undoing;
 	return 0;
 }
 
-int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
+static int replace(struct journal *j, json_t *record, json_t *about, bool undoing, struct isolat_error *err)
 {
 	bool empty = !json_array_size(record) && !about;
 
-	if (empty ? take_away(j, err) : write_new(j, record, about, err))
+	if (empty ? take_away(j, err) : write_new(j, record, about, undoing, err))
 		return -1;
 	json_incref(record);
 	json_decref(j->record);
@@ -253,13 +262,34 @@ int journal_replace(struct journal *j, json_t *record, json_t *about, struct iso
 	return 0;
 }
 
+int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err)
+{
+	return replace(j, record, about, false, err);
+}
+
+int journal_amend(struct journal *j, json_t *record, struct isolat_error *err)
+{
+	return replace(j, record, j->about, j->undoing, err);
+}
+
+void journal_undo_begins(struct journal *j)
+{
+	struct isolat_error ignored;
+
+	if (j->undoing || !json_array_size(j->record) || append(j, undo_note(), &ignored))
+		return;
+	j->undoing = true;
+	j->record_end = j->end;
+	(void)fdatasync(j->fd);
+}
+
 int journal_begin(struct journal *j, json_t *step, struct isolat_error *err)
 {
 	if (!step || json_array_append(j->tail, step)) {
 		json_decref(step);
 		return no_memory(j, "write the journal", err);
 	}
-	if (j->fd < 0 && write_new(j, j->record, j->about, err))
+	if (j->fd < 0 && write_new(j, j->record, j->about, false, err))
 		json_decref(step);
 	else if (!append(j, step, err))
 		return fdatasync(j->fd) ? fail(j, "write the journal", err) : 0;

@@ -26,7 +26,8 @@ struct journal {
 	json_t *about;	     /* NULL: none */
 	json_t *record, *tail;
 	size_t n_set;	  /* of the tail: all before it are read back, or need not be */
-	off_t record_end; /* where the tail begins */
+	bool undoing;	  /* an undo of the record had begun */
+	off_t record_end; /* where the tail begins: behind the note of an undo, too */
 	off_t end;	  /* of the last whole line */
 	bool torn;	  /* there is something behind that */
 };
@@ -61,5 +62,15 @@ int journal_cut(struct journal *j, struct isolat_error *err);
  * empty record without @about removes the journal. Both are borrowed. After a failure the old journal stands.
  */
 int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err);
+
+/* The same for what is no new beginning: what it is about stays, and so does the note of an undo. */
+int journal_amend(struct journal *j, json_t *record, struct isolat_error *err);
+
+/*
+ * Notes, behind a record that has entries, that from now on the host is less than it says: until the record is
+ * replaced, or removed. There must be no tail. It is for readers only, so that a disk without room for it, on which an
+ * undo has to succeed all the same, is no failure.
+ */
+void journal_undo_begins(struct journal *j);
 
 #endif

@@ -17,7 +17,10 @@
 
 static int fail(const char *what, const char *path, struct isolat_error *err)
 {
-	return isolat_fail(err, ISOLAT_FAILED, what, path, "%s", strerror(errno));
+	bool denied = errno == EACCES || errno == EPERM;
+
+	isolat_fail(err, ISOLAT_FAILED, what, path, "%s", strerror(errno));
+	return denied ? isolat_hint(err, "run as root") : -1;
 }
 
 /* ---- The folder ---- */

@@ -104,6 +104,27 @@ static int read_record(struct reader *r)
 	return rc < 0 ? -1 : 0;
 }
 
+/* The note that an undo has begun, if it is the line behind the record. */
+static int read_undo(struct reader *r)
+{
+	struct reader ahead = *r;
+	json_t *line, *undo;
+	int rc = next_line(&ahead, &line);
+
+	if (rc != 1)
+		return rc;
+	undo = json_object_get(line, "undo");
+	if (undo && (!json_is_true(undo) || json_object_size(line) != 1))
+		rc = not_understood(&ahead, "\"undo\" is not true, or not alone");
+	if (undo && rc == 1) {
+		*r = ahead;
+		r->j->undoing = true;
+		r->j->record_end = r->at - r->text;
+	}
+	json_decref(line);
+	return rc < 0 ? -1 : 0;
+}
+
 /* ---- The tail ---- */
 
 static bool is_text_or_null(const json_t *value)
@@ -162,5 +183,5 @@ int journal_parse(struct journal *j, const char *text, size_t size, const char *
 
 	if (rc)
 		return rc;
-	return read_record(&r) || read_tail(&r) ? -1 : 0;
+	return read_record(&r) || read_undo(&r) || read_tail(&r) ? -1 : 0;
 }

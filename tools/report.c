@@ -22,7 +22,8 @@ static bool is_utf8(const char *text)
 	return valid;
 }
 
-void report_clean(char *text)
+/* Of control characters, those in @but stay. */
+static void clean(char *text, const char *but)
 {
 	bool utf8 = is_utf8(text);
 
@@ -30,6 +31,8 @@ void report_clean(char *text)
 		/* In UTF-8, C2 80 to C2 9F are control characters too: some terminals obey them. */
 		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
 
+		if (*c < ' ' && strchr(but, *c))
+			continue;
 		if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !utf8)) {
 			*c = '?';
 		} else if (c1) {
@@ -39,17 +42,32 @@ void report_clean(char *text)
 	}
 }
 
-json_t *report_string(const char *text)
+void report_clean(char *text)
+{
+	clean(text, "");
+}
+
+static json_t *cleaned(const char *text, const char *but)
 {
 	char *copy = strdup(text);
 	json_t *string;
 
 	if (!copy)
 		return NULL;
-	report_clean(copy);
+	clean(copy, but);
 	string = json_string(copy);
 	free(copy);
 	return string;
+}
+
+json_t *report_string(const char *text)
+{
+	return cleaned(text, "");
+}
+
+json_t *report_lines(const char *text)
+{
+	return cleaned(text, "\n");
 }
 
 void report_error_line(const struct isolat_error *err, char line[REPORT_ERROR_LINE])

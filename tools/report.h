@@ -104,6 +104,9 @@ int report_json(json_t *doc);
 /* A JSON string of any bytes: what is no UTF-8, or is a control character, is shown as '?'. */
 json_t *report_string(const char *text);
 
+/* The same of a text of lines: their ends stay. */
+json_t *report_lines(const char *text);
+
 /* Makes @text safe for a terminal, a line and JSON, in place: as report_string(). */
 void report_clean(char *text);
 

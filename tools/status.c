@@ -38,7 +38,7 @@ static const struct report_usage usage = {
 
 struct request {
 	struct applied_options applied;
-	unsigned long interval, count;
+	unsigned long interval, count; /* of --watch; 0: not given */
 	bool watch, json;
 };
 
@@ -123,12 +123,22 @@ static int apply_option(void *request, int key, struct isolat_error *err)
 
 int cmd_status(int argc, char **argv)
 {
-	struct request request = { .applied.wait_s = APPLIED_WAIT_S, .interval = 1, .count = MAX_COUNT };
+	struct request request = { .applied.wait_s = APPLIED_WAIT_S };
 	int code = report_options(&usage, argc, argv, apply_option, &request);
+	struct isolat_error err;
 
 	if (code >= 0)
 		return code;
 	if (report_no_words(&usage, argc, argv))
 		return ISOLAT_USAGE;
+	if (!request.watch && (request.interval || request.count)) {
+		isolat_fail(&err, ISOLAT_USAGE, "read option", request.interval ? "--interval" : "--count",
+			    "it is for --watch");
+		return report_error(&err, request.json);
+	}
+	if (!request.interval)
+		request.interval = 1;
+	if (!request.count)
+		request.count = MAX_COUNT;
 	return status(&request);
 }

@@ -287,7 +287,7 @@ static void add_all_rates(json_t *doc, const json_t *last)
 /* What is put into groups; NULL where nothing stands applied. */
 static const char *associates(const struct applied *a)
 {
-	if (!a->engine)
+	if (!applied_stands(a) || !a->engine)
 		return NULL;
 	return rdt_engine_has_tasks(a->engine) ? "threads" : "cpus";
 }

@@ -156,7 +156,7 @@ void transaction_close(struct transaction *t)
 
 bool transaction_is_half_made(const struct transaction *t)
 {
-	return json_array_size(t->journal.tail);
+	return json_array_size(t->journal.tail) || t->journal.undoing;
 }
 
 const json_t *transaction_about(const struct transaction *t)

@@ -17,10 +17,10 @@
  *   gone                          it counts as undone
  *   anything else                 somebody has changed it since: it is reported, left, and forgotten; where a value has
  *                                 parts (step_kind.part), those alone that somebody has changed
- * So taking back can be done any number of times, and needs no record of itself. An inverse that fails is reported, and
- * stays on record (a step's as an entry), so that the next undo tries again. Unless it cannot succeed any more (it
- * fails with ISOLAT_DRIFT; or it is done, and the object has become a third value): then it is reported and forgotten,
- * too.
+ * So taking back can be done any number of times, and needs no record of itself; that an undo has begun is noted, but
+ * for readers only. An inverse that fails is reported, and stays on record (a step's as an entry), so that the next
+ * undo tries again. Unless it cannot succeed any more (it fails with ISOLAT_DRIFT; or it is done, and the object has
+ * become a third value): then it is reported and forgotten, too.
  */
 #ifndef ISOLAT_TRANSACTION_H
 #define ISOLAT_TRANSACTION_H
@@ -69,7 +69,10 @@ int transaction_open(const struct transaction_config *config, bool read_only, st
 /* Ends the lock. A transaction that was neither committed nor taken back is taken back. Also of NULL. */
 void transaction_close(struct transaction *t);
 
-/* Whether there is a tail that a dead process has left: only a reader finds one, for others it was taken back. */
+/*
+ * Whether a dead process has left the host half made: a tail (only a reader finds one, for others it was taken back),
+ * or an undo that had begun and was not ended. The next undo ends it, and so does the next commit.
+ */
 bool transaction_is_half_made(const struct transaction *t);
 
 /* What the last transaction_commit() was given; NULL if nothing stands applied. Borrowed. */

@@ -341,7 +341,7 @@ static int keep_steps(const struct back *b, struct isolat_error *err)
 			rc = keep_step(record, json_array_get(b->items, i), b->fate[i].now, err);
 	}
 	if (!rc)
-		rc = journal_replace(j, record, j->about, err);
+		rc = journal_amend(j, record, err);
 	json_decref(record);
 	return rc;
 }
@@ -398,8 +398,10 @@ int transaction_undo(struct transaction *t, size_t *written, struct isolat_error
 
 	if (written)
 		*written = 0;
-	if (transaction_may_write(t, "undo", err) || transaction_roll_back(t, err) ||
-	    take_all_back(&b, t, t->journal.record, err))
+	if (transaction_may_write(t, "undo", err) || transaction_roll_back(t, err))
+		return -1;
+	journal_undo_begins(&t->journal);
+	if (take_all_back(&b, t, t->journal.record, err))
 		return -1;
 	if (written)
 		*written = b.written;

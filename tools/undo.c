@@ -54,7 +54,7 @@ static int show(const struct applied *a, bool stood, size_t runs, size_t written
 	if (runs)
 		printf("taken back what %zu killed isolat run had left\n", runs);
 	if (stood)
-		printf("undone: %zu writes\n", written);
+		printf("undone: %zu write%s\n", written, written == 1 ? "" : "s");
 	else if (!a->recovered && !runs && !stuck)
 		puts("nothing is applied: nothing to undo");
 	applied_print_left(a->left, stdout);

@@ -77,7 +77,7 @@ static const struct report_option options[] = {
 	{ "console", OPT_CONSOLE, "FILE", "keep the console's text" },
 	{ "leak-scan", OPT_LEAK_SCAN, NULL, "fail if the kernel holds more after PROGRAM than before" },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", "hard limit for the whole run (default 60)" },
-	{ "retry", OPT_RETRY, NULL, "once more, and say so, if the VM hangs" },
+	{ "retry", OPT_RETRY, NULL, "up to twice more, and say so, if the VM hangs" },
 	{ 0 },
 };
 

@@ -9,6 +9,8 @@ killed_and_seen()
 	"$sim/sim-ctl" kill '3 after'
 	apply
 	verdict 'a first apply that was killed is seen' "$(half_made false)"
+	run status --json
+	verdict 'and nothing is associated yet' "$(left '.profile == null and .engine == null and .associates == null')"
 	run undo
 	run verify
 	verdict 'and no more after undo' "$(says 1 'nothing is applied')$(as_before)"
@@ -20,7 +22,11 @@ killed_and_seen()
 	why=$(says 0 'taken back first')
 	run verify --json
 	verdict 'and no more after the next apply' "$why$(says 0 '"half_made": false')"
+	"$sim/sim-ctl" kill '2 after'
 	run undo
+	verdict 'an undo that was killed is seen' "$(half_made true)"
+	run undo
+	verdict 'and no more after the next undo' "$(as_before)"
 }
 
 interrupted()
@@ -177,7 +183,32 @@ apply_fails() # ERRNO CODES OPERATION N: each Nth of apply's operations that loo
 	verdict "apply, each ${4}th $3: $1" "$([ -n "${i:-}" ] || echo none)$why"
 }
 
+# A default group that somebody has changed, as each verb tells of it.
+told_alike()
+{
+	local why
+
+	apply
+	default_l3 1
+	run status --json
+	cp "$scratch/out" "$scratch/status"
+	run verify --json
+	why=$(left '.drift | length == 1 and (.[0] | .kind == "schemata" and .object == "the default group")')
+	jq -e --slurpfile status "$scratch/status" '$status[0].groups[] | select(.name == "")' "$scratch/status" >"$scratch/group"
+	jq -e --slurpfile group "$scratch/group" '.drift[0] | .expected == $group[0].set and .found == $group[0].programmed' \
+		"$scratch/out" >/dev/null || why+=$(jq -c '.drift[0]' "$scratch/out")
+	verdict 'verify and status write schemata alike' "$why"
+	code=0
+	setpriv --reuid 65534 --clear-groups "$isolat" verify >"$scratch/out" 2>"$scratch/err" || code=$?
+	verdict 'and who may not is told what to do' "$(says 1 'ermission denied (run as root)')"
+	run undo
+	verdict 'undo names the default group' "$(says 4 'left as it is: schemata of the default group: changed since: L3:0=1 ')"
+	default_again
+	verdict 'and the rest is back' "$(as_before)"
+}
+
 killed_and_seen
+told_alike
 interrupted
 two_at_once
 unmounted resctrl

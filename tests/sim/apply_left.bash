@@ -63,7 +63,7 @@ left_and_named()
 		default_l3 1
 		run apply --profile "$scratch/profile.dead" --no-cpusets $form
 		if [ -z "$form" ]; then
-			verdict 'apply that fails says what it recovered' "$(says 1 'left half made was taken back')$(says 1 "left as it is: schemata : changed since: L3:0=1 (before: 'L3:.* MB:")"
+			verdict 'apply that fails says what it recovered' "$(says 1 'left half made was taken back')$(says 1 "left as it is: schemata of the default group: changed since: L3:0=1 (before: 'L3:.* MB:")"
 		else
 			verdict 'in JSON, too' "$(says 1 .)$(left ".error.code == 1 and .recovered and (.left | length == 1 and (.[0] | $named))")"
 		fi
@@ -83,7 +83,7 @@ left_and_named()
 	verdict 'verify and status see what a killed run has left' "$(half_made false)"
 	default_l3 1
 	run undo
-	verdict 'of a killed run, too' "$(says 4 'left as it is: schemata : changed since: L3:0=1')"
+	verdict 'of a killed run, too' "$(says 4 'left as it is: schemata of the default group: changed since: L3:0=1')"
 	kill "${children[@]}"
 	default_again
 	verdict 'and the rest is back' "$(as_before)"

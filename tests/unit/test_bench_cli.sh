@@ -157,10 +157,31 @@ few_cpus()
 		"give the agent CPU $last: this command may not run there" --agent-cpu "$last"
 }
 
+# A report of each, and what is none.
+show()
+{
+	local name other
+	for name in idle timer; do
+		bench=$name
+		other=timer
+		[ "$name" = idle ] || other=idle
+		jq -n --arg bench "$other" '{version: 1, bench: $bench, isolat: "0", options: {}, machine: {}, cells: [], wake: []}' >"$scratch/of-$other"
+		refused "a report of $other" "read report $scratch/of-$other: not a report of isolat bench $name" --show "$scratch/of-$other"
+		jq 'del(.bench)' "$scratch/of-$other" >"$scratch/of-none"
+		refused "a report of none" "read report $scratch/of-none: not a report of isolat bench $name" --show "$scratch/of-none"
+		jq --arg bench "$name" '.bench = $bench' "$scratch/of-$other" >"$scratch/of-$name"
+		run --show "$scratch/of-$name" --json
+		[ "$code" = 0 ] && cmp -s <(jq -S . "$scratch/of-$name") <(jq -S . "$scratch/out") &&
+			why= || why="exit code $code: $(cat "$scratch/err")"
+		verdict "bench $bench: its own report" "$why"
+	done
+}
+
 words
 ranges
 files
 no_kernels
 json
 timer
+show
 exit "$failed"

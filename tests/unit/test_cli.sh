@@ -96,6 +96,8 @@ test_usage()
 	usage_error "no sub-verb" "isolat bench --help" bench
 	usage_error "unknown sub-verb" "find verb frob: isolat bench has no such verb" bench frob
 	usage_error "option of a verb after --" "read option --frob: unknown option" -- doctor --frob
+	usage_error "count of what is looked at once" "read option --count: it is for --watch" status --count 3
+	usage_error "interval of what is looked at once" "read option --interval: it is for --watch" status --interval 3
 	usage_error "missing root" "open root $scratch/none: No such file" doctor --root "$scratch/none"
 	usage_error "control characters" "find verb a?[1mb?c: " $'a\033[1mb\nc'
 }
@@ -117,6 +119,8 @@ test_help()
 {
 	shows "--help" '^Usage: isolat VERB' --help
 	shows "help" '^  doctor ' help
+	shows "help --help" '^  doctor ' help --help
+	shows "bench help -h" '^  idle ' bench help -h
 	shows "doctor --help" '^Usage: isolat doctor' doctor --help
 	shows "help doctor" '^Usage: isolat doctor' help doctor
 	shows "bench --help" '^  idle ' bench --help
@@ -378,6 +382,12 @@ test_completion()
 	mkdir -p "$scratch/roots/one"
 	same "completion of a directory" "$scratch/roots/one" "$(completions "$isolat" doctor --root "$scratch/roots/o")"
 	same "completion of a prefix" "--json" "$(completions "$isolat" doctor --j)"
+
+	same "completion of a choice with dashes" $'pqos\npqos-msr\npqos-os' "$(completions "$isolat" apply --engine p)"
+	same "completion of a choice of run" resctrl "$(completions "$isolat" run --engine r)"
+	same "completion of a command" mkfifo "$(completions "$isolat" run -c x -- mkfif)"
+	same "completion of a command's argument" "$scratch/roots/one" "$(completions "$isolat" run -c x -- ls "$scratch/roots/o")"
+	same "completion of an option before the command" --engine "$(completions "$isolat" run -c x --en)"
 
 	local microvm=$bin/isolat-microvm
 	mkdir -p "$scratch/kernels/6.99" && touch "$scratch/kernels/6.99/vmlinuz" "$scratch/roots/two"

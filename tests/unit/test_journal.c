@@ -157,6 +157,8 @@ static int end(void **state)
 #define FOOT  "{\"entries\":1}\n"
 #define STEP  "{\"from\":\"now\",\"kind\":\"plain\",\"object\":\"x\",\"retire\":false,\"to\":\"later\"}\n"
 
+#define UNDO "{\"undo\":true}\n"
+
 static void text_is_this(void **state)
 {
 	char wanted[512];
@@ -189,6 +191,11 @@ static void not_understood_is_refused(void **state)
 		{ HEAD ENTRY FOOT STEP "{\"set\":\"a\"}\n{\"set\":\"a\"}\n", "line 6: \"set\" without a step" },
 		{ HEAD ENTRY FOOT STEP "{\"set\":1}\n", "line 5: \"set\" is no text" },
 		{ HEAD ENTRY FOOT ENTRY, "line 4: " },
+		{ HEAD ENTRY FOOT "{\"undo\":1}\n", "line 4: \"undo\" is not true, or not alone" },
+		{ HEAD ENTRY FOOT "{\"set\":\"a\",\"undo\":true}\n", "line 4: \"undo\" is not true, or not alone" },
+		{ HEAD ENTRY FOOT UNDO UNDO, "line 5: " },
+		{ HEAD ENTRY FOOT STEP UNDO, "line 5: " },
+		{ HEAD UNDO ENTRY FOOT, "line 2: " },
 		{ HEAD "{\"before\":\"\",\"kind\":\"odd\",\"object\":\"x\",\"set\":\"\",\"to\":\"\"}\n" FOOT,
 		  "what a 'odd' is, is not known" },
 	};
@@ -231,6 +238,41 @@ static void torn_last_line_is_none(void **state)
 	assert_string_equal(value, "later");
 	assert_int_equal(count(false), 1);
 	assert_string_equal(value, "now");
+}
+
+static bool half_made(void)
+{
+	struct transaction *t;
+	bool seen;
+
+	assert_int_equal(open_as(true, 0, &t), 0);
+	seen = transaction_is_half_made(t);
+	transaction_close(t);
+	return seen;
+}
+
+/* It outlives the tail behind it, which is taken back, and goes with the record. */
+static void undo_that_had_begun_is_noted(void **state)
+{
+	char noted[512];
+
+	write_journal(HEAD ENTRY FOOT UNDO);
+	snprintf(noted, sizeof(noted), "%s", read_file(path));
+	assert_true(half_made());
+	assert_int_equal(count(false), 1);
+	assert_string_equal(read_file(path), noted);
+	snprintf(value, sizeof(value), "later");
+	write_journal(HEAD ENTRY FOOT UNDO STEP);
+	assert_true(half_made());
+	assert_int_equal(count(false), 1);
+	assert_string_equal(value, "now");
+	assert_string_equal(read_file(path), noted);
+	write_journal(HEAD ENTRY FOOT "{\"undo\":tr");
+	assert_false(half_made());
+	write_journal(HEAD ENTRY FOOT UNDO);
+	assert_int_equal(apply("then"), 0);
+	assert_false(half_made());
+	assert_null(strstr(read_file(path), "undo"));
 }
 
 static void other_boot_is_forgotten(void **state)
@@ -439,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(text_is_this, begin, end),
 		cmocka_unit_test_setup_teardown(not_understood_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(torn_last_line_is_none, begin, end),
+		cmocka_unit_test_setup_teardown(undo_that_had_begun_is_noted, begin, end),
 		cmocka_unit_test_setup_teardown(other_boot_is_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(modes_are_not_the_umasks, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_is_there_for_a_reader, begin, end),

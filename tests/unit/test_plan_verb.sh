@@ -183,4 +183,13 @@ says 'a VM from the command line is named, not a line' 5 '.questions[0].hosts[0]
 	fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=3,memory=1GiB,class=latency
 says 'a VM of no class' 2 '.error.code == 2' fit "${on_paper[@]}" "$scratch/pair" --vm vcpus=2,memory=1GiB
 says 'no VM' 2 '.error.reason == "no VM is named"' fit "${on_paper[@]}" "$scratch/pair"
+# The example of the page is what is printed.
+page=$(dirname -- "${BASH_SOURCE[0]}")/../../docs/isolat-plan.1
+example=$(sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$page" | sed '/^\./d' | sed '1d; s/\\e$/\\/')
+sed -n '/^\$ isolat/q; p' <<<"$example" | sed 1d >"$scratch/host.yaml"
+command=$(sed -n '/^\$ isolat/,/[^\\]$/{s/^\$ isolat/"$isolat"/; p}' <<<"$example")
+sed '1,/^    -t /d' <<<"$example" >"$scratch/wanted"
+(cd "$scratch" && eval "$command") >"$scratch/out" 2>&1
+verdict 'the example of the page' "$(diff "$scratch/wanted" "$scratch/out" | head -n 6)"
+
 exit "$failed"

@@ -202,41 +202,147 @@ static bool reader_sees_half_made(void)
 	return half_made;
 }
 
-/* A host that is neither as before nor as it was to be; and no more when that was taken back. */
-static void is_seen_by_a_reader(void **state)
+/* A host that is neither as before nor as it was to be; and no more when that was taken back, or brought to its end. */
+static void see_each(const struct sweep *s)
 {
-	struct store original, before, after;
+	struct store before, after;
 	unsigned int n_seen = 0;
 	bool killed = true;
 
-	prepare(&(struct sweep){ 0 }, &original);
-	prepare(&sweeps[1], &before);
-	assert_int_equal(apply((void *)second), 0);
+	prepare(s, &before);
+	assert_int_equal(s->act((void *)s->act_on), 0);
 	after = *store;
 	for (unsigned int k = 1; killed; k++) {
 		bool seen;
 
-		prepare(&sweeps[1], &before);
+		prepare(s, &before);
 		assert_false(reader_sees_half_made());
-		killed = store_killed(k, apply, (void *)second);
+		killed = store_killed(k, s->act, (void *)s->act_on);
 		seen = reader_sees_half_made();
 		n_seen += seen;
 		assert_true(seen || !memcmp(store, &before, sizeof(before)) || !memcmp(store, &after, sizeof(after)));
 		assert_false(seen && !killed);
-		recover();
+		if (s->act == undo)
+			assert_int_equal(undo(NULL), 0);
+		else
+			recover();
 		assert_false(reader_sees_half_made());
 	}
-	assert_true(n_seen > 20);
+	print_message("%s: seen at %u points\n", s->name, n_seen);
+	assert_true(n_seen > 15);
+	assert_int_equal(undo(NULL), 0);
+}
+
+static const struct steps nothing[] = { { 0 } };
+static const struct sweep retire_all = { "apply of nothing", first, apply, nothing };
+
+static void is_seen_by_a_reader(void **state)
+{
+	struct store original;
+
+	prepare(&(struct sweep){ 0 }, &original);
+	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
+		see_each(&sweeps[i]);
+		store_assert(&original);
+	}
+	see_each(&retire_all);
+	store_assert(&original);
+}
+
+/* The first point at which an undo is killed with a part of the host taken back, and a part not. */
+static void undo_half(const struct store *before)
+{
+	for (unsigned int k = 1;; k++) {
+		prepare(&sweeps[2], &(struct store){ 0 });
+		assert_true(store_killed(k, undo, NULL));
+		if (memcmp(store, before, sizeof(*before)) != 0)
+			return;
+	}
+}
+
+/* What comes after a killed undo and changes nothing does not hide it; what makes the host whole ends it. */
+static void half_undone_stays_seen(void **state)
+{
+	struct store before;
+
+	prepare(&sweeps[2], &before);
+	undo_half(&before);
+	assert_true(reader_sees_half_made());
+	recover();
+	assert_true(reader_sees_half_made());
+	control->fail_object = "c/mask"; /* an apply that fails, and is taken back */
+	assert_int_not_equal(apply((void *)second), 0);
+	control->fail_object = NULL;
+	assert_true(reader_sees_half_made());
+	control->writes = 0; /* one that cannot be taken back either */
+	control->fail_writes = ~0ull << 4;
+	assert_int_not_equal(apply((void *)second), 0);
+	control->fail_writes = 0;
+	assert_true(reader_sees_half_made());
+	recover();
+	assert_true(reader_sees_half_made());
+	assert_int_equal(apply((void *)first), 0);
+	assert_false(reader_sees_half_made());
+	store_assert(&before);
+	undo_half(&before);
+	control->fail_object = "p0"; /* stays on record: that is another matter */
+	assert_int_not_equal(undo(NULL), 0);
+	control->fail_object = NULL;
+	assert_false(reader_sees_half_made());
+	assert_int_equal(recover(), 1);
+	assert_int_equal(undo(NULL), 0);
+	assert_false(has_journal());
+}
+
+/* The note is worth no failure: an undo needs no room on the disk. */
+static void full_disk_keeps_no_undo(void **state)
+{
+	struct store original, before;
+
+	prepare(&(struct sweep){ 0 }, &original);
+	for (int torn = 0; torn < 2; torn++) {
+		prepare(&sweeps[2], &before);
+		control->journal = 0;
+		control->fail_journal = 1;
+		control->torn = torn;
+		control->armed = true;
+		assert_int_equal(undo(NULL), 0);
+		control->armed = control->torn = false;
+		control->fail_journal = 0;
+		store_assert(&original);
+		assert_false(has_journal());
+	}
+}
+
+/* What withstood could not be told from what is undone: the old record stays, and says more than there is. */
+static void full_disk_keeps_the_note(void **state)
+{
+	struct store original, before;
+
+	prepare(&(struct sweep){ 0 }, &original);
+	prepare(&sweeps[2], &before);
+	control->fail_object = "p0";
+	control->journal = 0;
+	control->fail_journal = 2; /* behind the note */
+	control->armed = true;
+	assert_int_not_equal(undo(NULL), 0);
+	control->armed = false;
+	control->fail_journal = 0;
+	control->fail_object = NULL;
+	assert_memory_not_equal(store, &before, sizeof(before));
+	assert_true(reader_sees_half_made());
 	assert_int_equal(undo(NULL), 0);
 	store_assert(&original);
+	assert_false(has_journal());
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(is_killed_in_an_apply), cmocka_unit_test(is_killed_in_a_second_apply),
-		cmocka_unit_test(is_killed_in_an_undo),	 cmocka_unit_test(is_killed_while_it_recovers),
-		cmocka_unit_test(is_seen_by_a_reader),
+		cmocka_unit_test(is_killed_in_an_apply),   cmocka_unit_test(is_killed_in_a_second_apply),
+		cmocka_unit_test(is_killed_in_an_undo),	   cmocka_unit_test(is_killed_while_it_recovers),
+		cmocka_unit_test(is_seen_by_a_reader),	   cmocka_unit_test(half_undone_stays_seen),
+		cmocka_unit_test(full_disk_keeps_no_undo), cmocka_unit_test(full_disk_keeps_the_note),
 	};
 
 	return cmocka_run_group_tests(tests, store_make_all, remove_folder);

@@ -26,14 +26,45 @@ _isolat_argument()
 			sub(/^ +/, "", line)
 			count = split(line, word, " ")
 			at = word[1] ~ /^-[a-zA-Z],$/ ? 2 : 1
-			if ((word[at] == option || word[1] == option ",") && word[at + 1] ~ /^([A-Z][][A-Z,.=]*|[a-z]+([|][a-z]+)+)$/)
+			if ((word[at] == option || word[1] == option ",") && word[at + 1] ~ /^([A-Z][][A-Z,.=]*|[a-z-]+([|][a-z-]+)+)$/)
 				print word[at + 1]
 		}'
 }
 
+# How many of the words "${@:2}" are a command, of $1 words, and its options: what follows is the program. "--" belongs
+# to the options.
+_isolat_options()
+{
+	local -a words=("${@:2}")
+	local at=$1
+
+	while [[ $at -lt ${#words[@]} && ${words[at]} == -?* ]]; do
+		[[ ${words[at]} == -- ]] && { echo $((at + 1)); return; }
+		[[ -n $(_isolat_argument "${words[at]}" "${words[@]:0:$1}") ]] && at=$((at + 1))
+		at=$((at + 1))
+	done
+	echo "$at"
+}
+
+# Completes the program, which is word $1, or an argument of it; fails where the cursor is before that, or on an option.
+_isolat_program()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+
+	[[ $1 -le $COMP_CWORD ]] || return
+	if [[ $1 -lt $COMP_CWORD ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+	elif [[ $current == -* && $previous != -- ]]; then
+		return 1
+	else
+		mapfile -t COMPREPLY < <(compgen -c -- "$current")
+	fi
+}
+
 _isolat()
 {
-	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word verbs
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word verbs kind
 	local -a command=("$1")
 
 	# How far the words before the cursor are verbs.
@@ -42,7 +73,11 @@ _isolat()
 		[[ $word != -* && $word != help && $verbs == *" $word "* ]] && command+=("$word")
 	done
 	COMPREPLY=()
-	case $(_isolat_argument "$previous" "${command[@]}") in
+	# A command comes behind --class, at the earliest.
+	[[ ${COMP_WORDS[1]} == run && $COMP_CWORD -gt 2 ]] &&
+		_isolat_program "$(_isolat_options 2 "${COMP_WORDS[@]:0:COMP_CWORD}")" && return
+	kind=$(_isolat_argument "$previous" "${command[@]}")
+	case $kind in
 	DIR)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
@@ -53,6 +88,10 @@ _isolat()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
+	*"|"*)
+		mapfile -t COMPREPLY < <(compgen -W "${kind//|/ }" -- "$current")
+		return
+		;;
 	"") ;;
 	*) return ;; # a number
 	esac
@@ -61,20 +100,6 @@ _isolat()
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(_isolat_section Verbs "${command[@]}")" -- "$current")
 	fi
-}
-
-# How many of the words "$@" are the command and its options: what follows is the program. "--" belongs to the options.
-_isolat_microvm_options()
-{
-	local -a words=("$@")
-	local at=1
-
-	while [[ $at -lt $# && ${words[at]} == -?* ]]; do
-		[[ ${words[at]} == -- ]] && { echo $((at + 1)); return; }
-		[[ -n $(_isolat_argument "${words[at]}" "$1") ]] && at=$((at + 1))
-		at=$((at + 1))
-	done
-	echo "$at"
 }
 
 # Kernels that isolat-microvm finds by name.
@@ -94,13 +119,10 @@ _isolat_microvm_kernels()
 _isolat_microvm()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} program kind
-	program=$(_isolat_microvm_options "${COMP_WORDS[@]:0:COMP_CWORD}")
+	program=$(_isolat_options 1 "${COMP_WORDS[@]:0:COMP_CWORD}")
 
 	COMPREPLY=()
-	if [[ $program -lt $COMP_CWORD ]]; then # an argument of the program
-		mapfile -t COMPREPLY < <(compgen -f -- "$current")
-		return
-	fi
+	_isolat_program "$program" && return
 	kind=
 	[[ $program -gt $COMP_CWORD ]] && kind=$(_isolat_argument "$previous" "$1")
 	case $kind in
@@ -114,13 +136,7 @@ _isolat_microvm()
 	*"|"*)
 		mapfile -t COMPREPLY < <(compgen -W "${kind//|/ }" -- "$current")
 		;;
-	"")
-		if [[ $current == -* && $previous != -- ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$(_isolat_section Options "$1")" -- "$current")
-		else
-			mapfile -t COMPREPLY < <(compgen -c -- "$current")
-		fi
-		;;
+	"") mapfile -t COMPREPLY < <(compgen -W "$(_isolat_section Options "$1")" -- "$current") ;;
 	esac
 }
 
