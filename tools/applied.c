@@ -11,6 +11,7 @@
 #include <isolat/own_file.h>
 #include <isolat/read_all.h>
 
+#include "applied_vms.h"
 #include "interrupt.h"
 #include "report.h"
 #include "step_affinity.h"
@@ -252,6 +253,26 @@ static int open_journal(const struct applied_options *options, struct applied *a
 	return transaction_open(&config, a->use == APPLIED_READ, &a->t, &a->recovered, err);
 }
 
+/* What the verbs take from the record without another look. To take it back none of this is needed. */
+static int check_about(const struct applied_options *options, const struct applied *a, struct isolat_error *err)
+{
+	const json_t *about = transaction_about(a->t);
+	struct applied_vm *vms;
+	size_t n;
+
+	if (!about || options->name || a->use == APPLIED_TAKE_BACK)
+		return 0;
+	if (!text_of(about, "profile") || !text_of(about, "engine") || !json_object_get(about, "plan") ||
+	    !json_is_array(json_object_get(about, "vms"))) {
+		isolat_fail(err, ISOLAT_FAILED, "read journal", TRANSACTION_FOLDER "/" APPLIED_NAME ".journal",
+			    "it does not say what stands applied as isolat writes it");
+	} else if (!applied_vms_from_json(about, &vms, &n, err)) {
+		free(vms);
+		return 0;
+	}
+	return isolat_hint(err, "isolat undo takes back what it records");
+}
+
 /* Under isolat's own lock, which comes before an engine's: else two could each choose another engine. */
 static int open_locked(const struct applied_options *options, struct applied *a, struct isolat_error *err)
 {
@@ -260,7 +281,7 @@ static int open_locked(const struct applied_options *options, struct applied *a,
 	if (choose_engine(options, a, name, err) || (*name && open_engine(options, name, a, err)) ||
 	    (a->use == APPLIED_CHANGE && write_engine_name(a, a->engine->ops->name, err)))
 		return -1;
-	return open_journal(options, a, err);
+	return open_journal(options, a, err) || check_about(options, a, err) ? -1 : 0;
 }
 
 int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,

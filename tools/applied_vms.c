@@ -101,7 +101,8 @@ int applied_vms_from_json(const json_t *about, struct applied_vm **vms, size_t *
 		vm->cpus = json_string_value(json_object_get(item, "cpus"));
 		vm->monitor = json_string_value(json_object_get(item, "monitor"));
 		vm->monitor = vm->monitor ? vm->monitor : ""; /* of an isolat that made none */
-		if (vm->name && vm->group && vm->cpus && match_from_json(json_object_get(item, "match"), &vm->match))
+		if (vm->name && vm->group && vm->cpus && json_is_string(json_object_get(item, "class")) &&
+		    match_from_json(json_object_get(item, "match"), &vm->match))
 			continue;
 		free(*vms);
 		*vms = NULL;

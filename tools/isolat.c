@@ -133,10 +133,11 @@ static void on_sigpipe(int signal)
 
 int main(int argc, char **argv)
 {
-	/* A handler, not SIG_IGN: programs that a verb starts would inherit that. */
-	struct sigaction pipe_action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+	/* A handler, not SIG_IGN: programs that a verb starts would inherit that. What our caller ignores they do. */
+	struct sigaction pipe_action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART }, was;
 
 	hold_standard_streams();
-	sigaction(SIGPIPE, &pipe_action, NULL);
+	if (!sigaction(SIGPIPE, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(SIGPIPE, &pipe_action, NULL);
 	return report_finish(verb_dispatch(&isolat, argc, argv));
 }

@@ -63,7 +63,8 @@ struct child {
 
 static volatile sig_atomic_t command_pid;
 
-static const int caught[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+/* All that end a process which does not expect them: the command would live on without its class. */
+static const int caught[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM };
 
 /* Those that are sent to us alone; a terminal's ^C and ^\ come from the kernel, and have gone to the command, too. */
 static void pass_on(int sig, siginfo_t *info, void *context)
@@ -129,22 +130,33 @@ static bool wait_for_place(int fd, char *cpus, size_t size)
 static void be_command(int fd, char **command)
 {
 	static char cpus[8192];
+	struct isolat_error err;
+	int code;
 
 	if (!wait_for_place(fd, cpus, sizeof(cpus)))
 		_exit(ISOLAT_FAILED);
 	close(fd);
 	set_affinity(cpus);
-	signal(SIGPIPE, SIG_DFL);
 	signal(SIGCHLD, inherited_sigchld);
 	execvp(command[0], command);
-	fprintf(stderr, "isolat: run %s: %s\n", command[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	code = errno == ENOENT ? 127 : 126;
+	isolat_fail(&err, ISOLAT_FAILED, "run", command[0], "%s", strerror(errno));
+	report_error(&err, false);
+	_exit(code);
 }
 
 /* ---- The guard: takes back what is there when its parent was killed ---- */
 
 #define GUARD_TRIES 100
 #define GUARD_PAUSE 50000 /* us */
+
+static void leave_streams(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}
 
 static void be_guard(int fd, const struct applied_options *how, const char *name)
 {
@@ -157,15 +169,20 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 	signal(SIGTERM, SIG_IGN);
 	if (read(fd, &done, 1) == 1)
 		_exit(0);
-	/* The pipe's end comes a moment before the process's own; and others may hold the locks. */
-	for (int i = 0; i < GUARD_TRIES; i++) {
+	mine.wait_s = 0;
+	for (int i = 0; i < GUARD_TRIES; i++, usleep(GUARD_PAUSE)) {
+		/* The pipe's end comes a moment before the process's own. */
+		if (run_left_is_at_work(name, &parent))
+			continue;
 		mine.left = json_array();
-		if (!run_left_is_at_work(name, &parent) && !run_left_take_back_one(&mine, name, &err)) {
+		if (!run_left_take_back_one(&mine, name, &err)) {
 			applied_print_left(mine.left, stderr);
 			break;
 		}
 		json_decref(mine.left);
-		usleep(GUARD_PAUSE);
+		/* Others hold a lock, and it may take long: nobody is to wait for the end of what we write. */
+		leave_streams();
+		mine.wait_s = how->wait_s;
 	}
 	_exit(0);
 }
@@ -231,7 +248,7 @@ static int make_steps(const struct run_plan *plan, pid_t pid, struct applied *a,
 static int make_place(const struct run_plan *plan, pid_t pid, struct applied *a, struct isolat_error *err)
 {
 	struct apply_steps steps = { 0 };
-	json_t *about = json_pack("{s:i, s:b}", "pid", (int)getpid(), "exclusive", plan->exclusive && !plan->joins);
+	json_t *about = run_left_about(&a->host, plan->cpus);
 	int rc = make_steps(plan, pid, a, &steps, err) || apply_steps_see_foreign_cpus(&steps, &a->host, err) ||
 		 transaction_run(a->t, steps.step, steps.n, NULL, err) || transaction_commit(a->t, about, err);
 
@@ -310,19 +327,21 @@ static int prepare(const struct request *r, const char *name, struct run_plan *p
 	return rc ? -1 : 0;
 }
 
-static int take_back(const struct request *r, const char *name, struct isolat_error *err)
+static int take_back(const struct request *r, const char *name)
 {
-	struct applied_options of_run = r->applied;
-	struct applied a;
+	struct applied_options mine = r->applied;
+	struct isolat_error err;
 	int rc;
 
-	of_run.name = name;
-	if (applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
-		return -1;
-	rc = transaction_undo(a.t, NULL, err);
-	applied_print_left(a.left, stderr);
-	applied_close(&a);
-	return rc;
+	mine.left = json_array();
+	rc = run_left_take_back_one(&mine, name, &err);
+	applied_print_left(mine.left, stderr);
+	json_decref(mine.left);
+	if (!rc)
+		return 0;
+	isolat_hint(&err, "a process that is left behind goes on trying; so does the next isolat");
+	report_error(&err, false);
+	return -1;
 }
 
 /* ---- From start to end ---- */
@@ -369,9 +388,7 @@ static int run_child(const struct request *r, const char *name, struct run_plan 
 	close(child->go);
 	ended = wait_for_end(child);
 	ignore_signals();
-	*back = !take_back(r, name, &err);
-	if (!*back)
-		report_error(&err, false);
+	*back = !run_left_is_there(name) || !take_back(r, name);
 	return code == ISOLAT_OK ? ended : code;
 }
 

@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "proc_task.h"
+#include "step_affinity.h"
+#include "step_cgroup.h"
+#include "step_rdt.h"
 
 #define SUFFIX	  ".journal"
 #define EXCLUSIVE "-x"
@@ -50,6 +53,74 @@ bool run_left_is_at_work(const char *name, pid_t *pid)
 	return !start_of(n, &now) && now == start;
 }
 
+bool run_left_is_there(const char *name)
+{
+	char path[sizeof(TRANSACTION_FOLDER) + RUN_NAME_SIZE + sizeof(SUFFIX)];
+
+	snprintf(path, sizeof(path), TRANSACTION_FOLDER "/%s" SUFFIX, name);
+	return !access(path, F_OK) || errno != ENOENT;
+}
+
+/* ---- What lives on ---- */
+
+json_t *run_left_about(const struct step_host *host, const char *cpus)
+{
+	char *mine = NULL;
+	json_t *about;
+
+	/* Where it cannot be read they keep what they have. */
+	(void)step_affinity_allowed(host, getpid(), &mine);
+	about = json_pack("{s:i, s:s, s:s*}", "pid", (int)getpid(), "cpus", cpus, "affinity", mine);
+	free(mine);
+	return about;
+}
+
+#define LOOKS 100
+
+/* Until there is none: one that is forked meanwhile has what its parent had. */
+static void unpin_group(struct applied *a, const char *group)
+{
+	struct isolat_error ignored;
+	bool any = true;
+
+	for (int i = 0; any && i < LOOKS; i++) {
+		pid_t *tids;
+		size_t n;
+
+		any = false;
+		if (rdt_engine_read_tasks(a->engine, group, &tids, &n, &ignored))
+			return;
+		for (size_t t = 0; t < n; t++)
+			any |= step_affinity_unpin(&a->host, tids[t]);
+		free(tids);
+	}
+}
+
+/*
+ * The run's CPUs are somebody else's afterwards. Who is in its cgroup cannot have others before it is moved out, and
+ * gets them then; without one, its RDT groups tell who is its.
+ */
+static void unpin(struct applied *a)
+{
+	const json_t *about = transaction_about(a->t);
+	bool in_cgroup = false;
+
+	a->host.unpin_from = json_string_value(json_object_get(about, "cpus"));
+	a->host.unpin_to = json_string_value(json_object_get(about, "affinity"));
+	for (size_t i = 0; i < transaction_count(a->t); i++)
+		in_cgroup |= transaction_entry(a->t, i).kind == &step_cgroup_task;
+	if (in_cgroup || !a->engine || !rdt_engine_has_tasks(a->engine))
+		return;
+	for (size_t i = 0; i < transaction_count(a->t); i++) {
+		struct transaction_entry entry = transaction_entry(a->t, i);
+
+		if (entry.kind == &step_group)
+			unpin_group(a, entry.object);
+	}
+}
+
+/* ---- Taking back ---- */
+
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err)
 {
 	struct applied_options of_run = *options;
@@ -59,6 +130,7 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
 	of_run.name = name;
 	if (applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
 		return -1;
+	unpin(&a);
 	rc = transaction_undo(a.t, NULL, err);
 	applied_close(&a);
 	return rc;

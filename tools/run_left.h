@@ -19,7 +19,19 @@ int run_journal_name(pid_t pid, bool exclusive, char name[RUN_NAME_SIZE], struct
 /* Whether the process of the journal @name lives: *pid. One that is a zombie does not. */
 bool run_left_is_at_work(const char *name, pid_t *pid);
 
-/* Takes back what the journal @name holds. @options->left is told what is left as it is. */
+/* Whether the journal @name is there: it is not when nothing was made, or all was taken back. */
+bool run_left_is_there(const char *name);
+
+/*
+ * What a journal is to say of a run whose command is pinned to @cpus, a list: they, and what we may run on ourselves.
+ * NULL: no memory.
+ */
+json_t *run_left_about(const struct step_host *host, const char *cpus);
+
+/*
+ * Takes back what the journal @name holds. @options->left is told what is left as it is. Processes that leave the run's
+ * own groups and have its CPUs get those that isolat run itself had.
+ */
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
 
 /*

@@ -25,8 +25,7 @@ static int failed(int error, const char *what, const char *object, struct isolat
 
 /* ---- Reading ---- */
 
-/* What the kernel lets it run on. Returns 0 or -errno. */
-static int read_allowed(const struct step_host *host, pid_t tid, char **list)
+int step_affinity_allowed(const struct step_host *host, pid_t tid, char **list)
 {
 	char file[PATH_MAX], *text, *line;
 	ssize_t length;
@@ -84,7 +83,7 @@ static int read_pinned(const struct step_host *host, pid_t tid, bool anywhere, c
 	if (rc)
 		return rc;
 	if (anywhere || !step_cgroup_is_own(path)) {
-		rc = read_allowed(host, tid, &allowed);
+		rc = step_affinity_allowed(host, tid, &allowed);
 		if (!rc)
 			rc = read_effective(host, path, &effective);
 	}
@@ -172,6 +171,25 @@ struct step_pins {
 	} of[];
 };
 
+/* Whether it has the CPUs of a run that ends, and is to have others. */
+static bool is_to_unpin(const struct step_host *host, pid_t tid)
+{
+	const char *from = host->unpin_from, *to = host->unpin_to;
+	char *now = NULL;
+	bool is;
+
+	if (!from || !to || !strcmp(from, to) || step_affinity_allowed(host, tid, &now))
+		return false;
+	is = !strcmp(now, from);
+	free(now);
+	return is;
+}
+
+bool step_affinity_unpin(const struct step_host *host, pid_t tid)
+{
+	return is_to_unpin(host, tid) && !pin(tid, host->unpin_to);
+}
+
 struct step_pins *step_pins_read(const struct step_host *host, pid_t pid)
 {
 	struct step_pins *pins;
@@ -185,7 +203,9 @@ struct step_pins *step_pins_read(const struct step_host *host, pid_t pid)
 	pins = calloc(1, sizeof(*pins) + n * sizeof(pins->of[0]));
 	for (size_t i = 0; pins && i < n; i++) {
 		pins->of[i].tid = tids[i];
-		if (!read_pinned(host, tids[i], true, &pins->of[i].list) && !*pins->of[i].list) {
+		if (is_to_unpin(host, tids[i])) {
+			pins->of[i].list = strdup(host->unpin_to);
+		} else if (!read_pinned(host, tids[i], true, &pins->of[i].list) && !*pins->of[i].list) {
 			free(pins->of[i].list);
 			pins->of[i].list = NULL;
 		}
@@ -202,7 +222,7 @@ void step_pins_put_back(const struct step_host *host, struct step_pins *pins)
 		char *now = NULL;
 
 		/* Where it may run on none of them, it is as free as the kernel has made it. */
-		if (list && !read_allowed(host, pins->of[i].tid, &now) && strcmp(now, list) != 0)
+		if (list && !step_affinity_allowed(host, pins->of[i].tid, &now) && strcmp(now, list) != 0)
 			(void)pin(pins->of[i].tid, list);
 		free(now);
 		free(pins->of[i].list);

@@ -18,7 +18,13 @@
 
 extern const struct step_kind step_affinity;
 
-/* What the threads of a process were pinned to before it was moved. */
+/* What the kernel lets a thread run on, as a list for the caller to free. Returns 0 or -errno. */
+int step_affinity_allowed(const struct step_host *host, pid_t tid, char **list);
+
+/* Where the thread is pinned to @host->unpin_from: pins it to unpin_to. Returns whether it did. */
+bool step_affinity_unpin(const struct step_host *host, pid_t tid);
+
+/* What the threads of a process were pinned to before it was moved, or are to be after it. */
 struct step_pins;
 
 /* NULL: there are none, or no memory for them. */

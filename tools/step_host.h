@@ -13,6 +13,8 @@ struct step_host {
 	const struct vm_roots *roots; /* NULL: the machine's own */
 	struct step_tasks *tasks;     /* of step_tasks.c: NULL at first */
 	bool has_cpuset;	      /* of step_cgroup.c: that the hierarchy is right was seen; false at first */
+	/* Lists, or NULL. Who is pinned to just the first gets the second as it leaves a cgroup of isolat's. */
+	const char *unpin_from, *unpin_to;
 };
 
 static inline const char *step_host_proc(const struct step_host *host)

@@ -121,9 +121,51 @@ static void test_affinity_over_move(void **state)
 	expect(&step_affinity, "14@500", "");
 }
 
+/* What an isolat run has left in its cgroup gets other CPUs than the run's, whatever the kernel leaves of them. */
+static void test_unpinned_over_move(void **state)
+{
+	static const char *const after_move[] = { "1-3", "0-7" }; /* since 6.2, and before */
+
+	for (size_t i = 0; i < 2; i++) {
+		put_cpus();
+		put_pinned(12, "0::/isolat/web\n", "1-3");
+		put_pinned(13, "0::/isolat/web\n", "2"); /* its own choice */
+		put_pinned(14, "0::/isolat/web\n", "1-3");
+		host.unpin_from = "1-3";
+		host.unpin_to = "0,5";
+		kernel.moved = move_all;
+		kernel.moved_to = after_move[i];
+		assert_int_equal(write_to(&step_cgroup_task, "12@500", ""), 0);
+		assert_non_null(strstr(pinned, "12 0,5\n"));
+		assert_non_null(strstr(pinned, "13 2\n"));
+		assert_non_null(strstr(pinned, "14 0,5\n"));
+		assert_int_equal(strlen(pinned), strlen("12 0,5\n13 2\n14 0,5\n"));
+	}
+}
+
+static void test_unpin(void **state)
+{
+	put_cpus();
+	put_pinned(12, "0::/\n", "1-3");
+	put_pinned(13, "0::/\n", "2");
+	assert_false(step_affinity_unpin(&host, 12)); /* nothing is told of a run */
+	host.unpin_from = "1-3";
+	assert_false(step_affinity_unpin(&host, 12));
+	host.unpin_to = "1-3";
+	assert_false(step_affinity_unpin(&host, 12));
+	host.unpin_to = "0-7";
+	assert_false(step_affinity_unpin(&host, 13));
+	assert_false(step_affinity_unpin(&host, 15));
+	assert_string_equal(pinned, "");
+	assert_true(step_affinity_unpin(&host, 12));
+	assert_false(step_affinity_unpin(&host, 12));
+	assert_string_equal(pinned, "12 0-7\n");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_affinity), TEST(test_affinity_over_move) };
+	const struct CMUnitTest tests[] = { TEST(test_affinity), TEST(test_affinity_over_move),
+					    TEST(test_unpinned_over_move), TEST(test_unpin) };
 
 	return cmocka_run_group_tests_name("step_affinity", tests, NULL, NULL);
 }

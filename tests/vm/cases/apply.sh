@@ -158,6 +158,7 @@ check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 # What the command leaves running is outside again; a home that is gone is named, and not waited for.
 run run --profile "$scratch/profile" --class latency -- sh -c 'sleep 300 >/dev/null 2>&1 & echo $!'
 check 'run that leaves a daemon behind' 0 $code
+check 'it has the CPUs that we have' "$(grep Cpus_allowed_list: /proc/self/status)" "$(grep Cpus_allowed_list: "/proc/$(cat "$scratch/out")/status")"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 check 'nothing is on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
 kill "$(cat "$scratch/out")" || failed=1
