@@ -247,9 +247,14 @@ static void xt_remove(struct pci_dev *pdev)
 		return;
 	xt_end();
 	if (xt_any_on()) {
-		/* The kernel goes on using the device of a CPU: it is left to it, and this module with it. */
+		/*
+		 * The kernel goes on using the device of a CPU: it is left to it, and this module with it.  A reference
+		 * keeps the module where only the device goes.  In delete_module() it would not: that frees a module
+		 * once its exit has returned, whatever is counted since.  So there this does not return.
+		 */
 		pr_err("a CPU's timer could not be given back: nothing is freed, and the module stays\n");
-		__module_get(THIS_MODULE);
+		while (!try_module_get(THIS_MODULE))
+			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 		return;
 	}
 	xt_irqs_put();

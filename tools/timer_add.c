@@ -73,8 +73,10 @@ static int read_option(void *request, int key, struct isolat_error *err)
 	}
 }
 
+typedef int (*read_vm_fn)(const char *text, struct timer_vm_config *vm, struct isolat_error *err);
+
 /* Reads the options, and the VM that the one word names. Returns -1 to go on, else the exit code. */
-static int read_request(const struct report_usage *usage, struct request *r, int argc, char **argv)
+static int read_request(const struct report_usage *usage, read_vm_fn read_vm, struct request *r, int argc, char **argv)
 {
 	int code = report_options(usage, argc, argv, read_option, r);
 	struct isolat_error err;
@@ -86,7 +88,7 @@ static int read_request(const struct report_usage *usage, struct request *r, int
 		isolat_hint(&err, "%s --help shows its use", usage->command);
 		return report_error(&err, r->json);
 	}
-	if (timer_vm_config_parse(argv[optind++], &r->vm, &err))
+	if (read_vm(argv[optind++], &r->vm, &err))
 		return report_error(&err, r->json);
 	return report_no_words(usage, argc, argv) ? ISOLAT_USAGE : -1;
 }
@@ -113,7 +115,7 @@ static struct request standard(void)
 int cmd_timer_add(int argc, char **argv)
 {
 	struct request r = standard();
-	int code = read_request(&add_usage, &r, argc, argv);
+	int code = read_request(&add_usage, timer_vm_config_parse, &r, argc, argv);
 
 	if (code >= 0)
 		return code;
@@ -123,7 +125,7 @@ int cmd_timer_add(int argc, char **argv)
 int cmd_timer_remove(int argc, char **argv)
 {
 	struct request r = standard();
-	int code = read_request(&remove_usage, &r, argc, argv);
+	int code = read_request(&remove_usage, timer_vm_config_name, &r, argc, argv);
 
 	if (code >= 0)
 		return code;

@@ -11,9 +11,12 @@
 
 #include "timer_log.h"
 #include "timer_server.h"
+#include "timer_sockets.h"
 
 #define MAX_CALLERS 16
 #define MAX_LINE    4096
+/* A caller that neither asks nor takes its answer for so long makes room for others. */
+#define IDLE_MS 3000
 
 struct caller {
 	struct timer_source source;
@@ -22,6 +25,7 @@ struct caller {
 	size_t used;
 	char *answer; /* what is left to send; then no request is read */
 	size_t length, sent;
+	uint64_t moved_ms; /* when it came, asked, or took some of an answer */
 };
 
 struct timer_control {
@@ -51,6 +55,7 @@ static bool take_request(struct caller *c)
 	answer = timer_control_answer(c->daemon, c->line, length);
 	c->answer = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(answer);
+	c->moved_ms = timer_loop_now_ms();
 	c->used -= length + 1;
 	memmove(c->line, end + 1, c->used);
 	if (!c->answer)
@@ -70,6 +75,7 @@ static bool send_answer(struct caller *c)
 	if (n < 0)
 		return errno == EAGAIN;
 	c->sent += (size_t)n;
+	c->moved_ms = timer_loop_now_ms();
 	if (c->sent == c->length) {
 		free(c->answer);
 		c->answer = NULL;
@@ -122,12 +128,25 @@ static void accept_caller(struct timer_source *source)
 			continue;
 		c->source = (struct timer_source){ .fd = fd, .ready = caller_ready };
 		c->daemon = control->daemon;
+		c->moved_ms = timer_loop_now_ms();
 		if (timer_loop_watch(control->daemon->loop, &c->source, false))
 			hang_up(c);
 		return;
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+void timer_control_look(struct timer_daemon *d)
+{
+	uint64_t now = timer_loop_now_ms();
+
+	for (unsigned int i = 0; i < MAX_CALLERS; i++) {
+		struct caller *c = &d->control->callers[i];
+
+		if (c->source.fd >= 0 && now - c->moved_ms > IDLE_MS)
+			hang_up(c);
+	}
 }
 
 int timer_control_open(struct timer_daemon *d, struct isolat_error *err)
@@ -142,7 +161,7 @@ int timer_control_open(struct timer_daemon *d, struct isolat_error *err)
 		control->callers[i].source.fd = -1;
 	control->listener = (struct timer_source){ .fd = -1, .ready = accept_caller };
 	if (!timer_socket_path(&control->path, d->config->run_dir, TIMER_CONTROL_SOCKET, err))
-		control->listener.fd = timer_socket_listen(&control->path, &own, err);
+		control->listener.fd = timer_sockets_listen(d, TIMER_CONTROL_SOCKET, &own, err);
 	if (control->listener.fd < 0) {
 		free(control);
 		return -1;

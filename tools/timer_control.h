@@ -15,6 +15,8 @@
 #include "timer_daemon.h"
 
 int timer_control_open(struct timer_daemon *d, struct isolat_error *err);
+/* Hangs up callers that are idle for some seconds: there is room for few. To be called often. */
+void timer_control_look(struct timer_daemon *d);
 void timer_control_close(struct timer_daemon *d);
 
 /* What becomes of a request: the answer, which the caller releases; NULL where there was no memory. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "timer_daemon.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include "timer_control.h"
 #include "timer_log.h"
 #include "timer_nice.h"
+#include "timer_sockets.h"
 #include "timer_supervise.h"
 #include "timer_vms.h"
 #include "topology.h"
@@ -26,26 +26,41 @@
 
 /* ---- Its folder ---- */
 
-/* The folder and what is above it, which may be missing after each boot. */
-static int make_folder(const char *path, struct isolat_error *err)
+/* The folder and what is above it, which may be missing after each boot. What is made gets these modes whatever the
+ * umask is. */
+static int make_folders(char *path)
 {
+	mode_t mask = umask(0);
+	int rc;
+
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	/* Users of VMs may pass, and not look around. */
+	rc = mkdir(path, 0711) && errno != EEXIST ? -1 : 0;
+	umask(mask);
+	return rc;
+}
+
+static int open_folder(struct timer_daemon *d, struct isolat_error *err)
+{
+	const char *path = d->config->run_dir;
 	char part[PATH_MAX];
 	struct stat st;
 
 	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
 		return isolat_fail(err, ISOLAT_USAGE, "make folder", path, "%s", strerror(ENAMETOOLONG));
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(part, 0755);
-		*slash = '/';
-	}
-	/* Users of VMs may pass, and not look around. */
-	if (mkdir(path, 0711) && errno != EEXIST)
+	if (make_folders(part))
 		return isolat_fail(err, ISOLAT_FAILED, "make folder", path, "%s", strerror(errno));
 	if (lstat(path, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022) {
 		isolat_fail(err, ISOLAT_FAILED, "use folder", path, "others may write to it, or it is no folder");
 		return isolat_hint(err, "sockets are made in a folder that is this user's alone");
 	}
+	d->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->folder < 0)
+		return isolat_fail(err, ISOLAT_FAILED, "open folder", path, "%s", strerror(errno));
 	return 0;
 }
 
@@ -64,22 +79,6 @@ static int take_lock(struct timer_daemon *d, struct isolat_error *err)
 		return isolat_fail(err, ISOLAT_FAILED, "lock", path, "%s", strerror(errno));
 	isolat_fail(err, ISOLAT_FAILED, "serve", run_dir, "another exitless-timerd does");
 	return isolat_hint(err, "add VMs to it with isolat timer add, or take another --run-dir");
-}
-
-/* Sockets of a daemon that was killed. With the lock held, all are. */
-static void remove_stale_sockets(const char *run_dir)
-{
-	DIR *dir = opendir(run_dir);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		struct stat st;
-
-		if (!fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode))
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
 }
 
 /* ---- Its scanners ---- */
@@ -203,17 +202,26 @@ static void raise_limits(void)
 
 /* ---- Its life ---- */
 
+/* What it is told to do can be done, as far as that shows without a trace. */
+static int check_config(struct timer_daemon *d, struct isolat_error *err)
+{
+	d->scanner = d->config->scanner;
+	if (timer_sockets_check(d->config, err) || timer_host_tsc_khz(&d->scanner.tsc_khz, err) || add_scanners(d, err))
+		return -1;
+	for (unsigned int i = 0; i < d->n_scanners; i++) {
+		if (timer_scanner_check(&d->scanners[i], &d->scanner, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int open_daemon(struct timer_daemon *d, struct isolat_error *err)
 {
 	d->loop = timer_loop_open(err);
-	if (d->loop < 0 || make_folder(d->config->run_dir, err) || take_lock(d, err))
+	if (d->loop < 0 || check_config(d, err) || open_folder(d, err) || take_lock(d, err))
 		return -1;
-	remove_stale_sockets(d->config->run_dir);
 	raise_limits();
-	d->scanner = d->config->scanner;
-	if (timer_host_tsc_khz(&d->scanner.tsc_khz, err) || open_signals(d, err) || add_scanners(d, err))
-		return -1;
-	if (timer_control_open(d, err))
+	if (open_signals(d, err) || timer_sockets_begin(d, err) || timer_control_open(d, err))
 		return -1;
 	for (unsigned int i = 0; i < d->config->n_vms; i++) {
 		if (timer_vms_add(d, &d->config->vms[i], err))
@@ -235,23 +243,28 @@ static void serve(struct timer_daemon *d)
 		timer_loop_step(d->loop, timer_vms_kick(d) ? 0 : TIMER_LOOK_MS);
 		timer_supervise_look(d);
 		timer_vms_look(d);
+		timer_control_look(d);
 	}
 	timer_supervise_end(d);
 }
 
 static void close_daemon(struct timer_daemon *d)
 {
+	d->ending = true;
 	for (unsigned int i = 0; i < TIMER_MAX_VMS; i++) {
 		if (d->vms[i])
 			timer_vms_remove(d->vms[i]);
 	}
 	if (d->control)
 		timer_control_close(d);
+	timer_sockets_end(d);
 	for (unsigned int i = 0; i < d->n_scanners; i++)
 		timer_scanner_free(&d->scanners[i]);
 	timer_loop_close(&d->signals);
 	if (d->lock >= 0)
 		close(d->lock);
+	if (d->folder >= 0)
+		close(d->folder);
 	if (d->loop >= 0)
 		close(d->loop);
 }
@@ -264,7 +277,7 @@ int timer_daemon_run(const struct timer_daemon_config *config, struct isolat_err
 	if (!d)
 		return isolat_fail(err, ISOLAT_FAILED, "start", NULL, "out of memory");
 	d->config = config;
-	d->lock = d->loop = d->signals.fd = -1;
+	d->folder = d->lock = d->loop = d->signals.fd = -1;
 	rc = open_daemon(d, err);
 	if (!rc)
 		serve(d);

@@ -28,6 +28,8 @@ struct timer_daemon_config {
 struct timer_daemon {
 	const struct timer_daemon_config *config;
 	int loop;
+	int folder;		     /* run_dir */
+	bool recorded;		     /* its sockets are: see timer_sockets.h */
 	int lock;		     /* held as long as this daemon lives: whose sockets are in run_dir */
 	struct timer_source signals; /* a signalfd */
 	bool ending;

@@ -14,7 +14,8 @@
 #define MAKE_SCAN "make the timer scanner"
 #define ADD_VM	  "take a VM into the timer scanner"
 
-/* Beats: each tick some VMs, so that the scanner never stops for all of them: all in 1.6 ms. */
+/* Beats: each tick some VMs, so that the scanner never stops for all of them: all in 1.6 ms. A tick that comes late,
+ * after a long pass, beats for as many more. */
 #define TICK_NS	 100000
 #define TICK_VMS (TIMER_MAX_VMS / 16)
 /* The longest sleep: a beat must not be later than EXITLESS_BEAT_MS. */
@@ -208,6 +209,9 @@ static void take_over(struct timer_scan *scan, struct scan_vm *vm, uint32_t gene
 	STORE(header->generation, generation);
 	STORE(header->agent_wake_tsc, EXITLESS_AWAKE);
 	__atomic_store_n(&header->agent_state, EXITLESS_AGENT_RUNS, __ATOMIC_SEQ_CST);
+	/* What came before was not a gap in the watch, nor is it the VM's. */
+	scan->now = vm->last_active = scan_tsc(scan);
+	scan->since = 0;
 	scan_kick(scan, vm);
 }
 
@@ -255,8 +259,6 @@ int timer_scan_add(struct timer_scan *scan, unsigned int index, const struct tim
 	scan->n_used++;
 	scan_activate(scan, vm);
 	take_over(scan, vm, generation);
-	/* What that took was not a gap in the watch. */
-	scan->now = vm->last_active = scan_tsc(scan);
 	return 0;
 }
 
@@ -268,7 +270,7 @@ void timer_scan_remove(struct timer_scan *scan, unsigned int index)
 		return;
 	/* The takeover may have come after its daemon's mark, if that came while the VM was on its way here. */
 	__atomic_store_n(&vm->header->agent_state, EXITLESS_AGENT_DEAD, __ATOMIC_SEQ_CST);
-	scan_kick(scan, vm);
+	scan_kick_last(scan, vm);
 	scan_activate(scan, vm);
 	scan_deactivate(scan, vm, SCAN_UNUSED);
 	if (vm->doorbell >= 0)
@@ -286,7 +288,7 @@ void timer_scan_announce_death(struct timer_scan *scan)
 		if (vm->state == SCAN_UNUSED)
 			continue;
 		__atomic_store_n(&vm->header->agent_state, EXITLESS_AGENT_DEAD, __ATOMIC_SEQ_CST);
-		scan_kick(scan, vm);
+		scan_kick_all(scan, vm);
 	}
 }
 
@@ -352,11 +354,16 @@ static void beat(struct timer_scan *scan)
 
 static void tick(struct timer_scan *scan)
 {
+	uint64_t n = (1 + (scan->now - scan->next_tick) / scan->tick) * TICK_VMS;
+
 	scan->next_tick = scan->now + scan->tick;
 	beat(scan);
-	for (unsigned int i = 0; i < TICK_VMS; i++)
-		beat_vm(scan, &scan->vms[scan->tick_at + i]);
-	scan->tick_at = (scan->tick_at + TICK_VMS) % TIMER_MAX_VMS;
+	if (n > TIMER_MAX_VMS)
+		n = TIMER_MAX_VMS;
+	for (; n; n--) {
+		beat_vm(scan, &scan->vms[scan->tick_at]);
+		scan->tick_at = (scan->tick_at + 1) % TIMER_MAX_VMS;
+	}
 }
 
 uint64_t scan_look(struct timer_scan *scan)
@@ -423,8 +430,10 @@ uint64_t timer_scan_pass(struct timer_scan *scan)
 	scan_look(scan);
 	if (unlikely(is_due(scan)))
 		keep_house(scan);
+	if (unlikely(scan->n_kicking))
+		scan_kick_next(scan);
 	scan_visit_all(scan);
-	if (likely(scan->n_active))
+	if (likely(scan->n_active || scan->n_kicking))
 		return 0;
 	idle = scan->n_idle ? scan->now + scan_cycles(scan, IDLE_NS) : EXITLESS_NEVER;
 	return idle < scan->next_wake ? idle : scan->next_wake;

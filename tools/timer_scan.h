@@ -8,7 +8,7 @@
  *
  * Fairness. A pass visits every unparked VM once. A VM has two leaky buckets: fires (fire_hz, with fire_burst) and time
  * (share_permille of the scanner's time, over bucket_us). A VM whose bucket is empty waits: its due slots fire late,
- * others are not touched. Reading lines that nobody writes is not charged: a VM pays for its fires, and for what its
+ * others are not touched. Reading lines that nobody writes is not charged: a VM pays for its signals, and for what its
  * writing to lines costs, those of the header too. Who has used up its share is visited by 32 lines at a time. What a
  * hostile VM can cost its neighbours is thus its share; at once, until its bucket is empty, a visit: nr_slots lines
  * that come from another CPU and 32 fires; and after that 32 of such lines, or one fire.
@@ -47,11 +47,13 @@ void timer_scan_free(struct timer_scan *scan);
  * Takes VM number @index (below TIMER_MAX_VMS, free) into the scan. The page is mapped already; @signals are
  * page->nr_slots eventfds, @doorbell the eventfd that the guest rings (-1: none). Page and descriptors stay the
  * caller's and open until timer_scan_remove(). Sets nothing on the page but what a takeover sets: generation,
- * agent_wake_tsc, agent_state (see the contract), and signals every slot. Without a doorbell, as on a page of version
+ * agent_wake_tsc, agent_state (see the contract), and signals every slot: the first at once, the rest in the next
+ * passes, as the VM's limits allow. Without a doorbell, as on a page of version
  * 1.0, the page is never parked.
  */
 int timer_scan_add(struct timer_scan *scan, unsigned int index, const struct timer_page *page, const int *signals,
 		   int doorbell, uint32_t generation, struct isolat_error *err);
+/* Marks the page dead, and signals its slots, or as many as it can within a ms. */
 void timer_scan_remove(struct timer_scan *scan, unsigned int index);
 
 /*

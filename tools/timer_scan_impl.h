@@ -19,7 +19,7 @@
 
 /* The clock is read anew after so many slots: 8 ns against some 2 ns a slot. */
 #define SCAN_CHUNK 32
-/* Fires of one visit: what a VM whose slots are all due may put before its neighbours at once. */
+/* Fires of one visit, and signals of one slice of a kick: what a VM may put before its neighbours at once. */
 #define SCAN_FIRES 32
 
 enum scan_state {
@@ -69,6 +69,7 @@ struct scan_vm {
 	uint64_t last_slow; /* fire; 0: none yet */
 	uint64_t next_jump; /* no new map is asked for before */
 	uint32_t sync_wanted;
+	unsigned int kick_at, kick_left; /* the next slot of a kick, and how many are still to be signalled */
 	unsigned int index;
 	int doorbell;
 } __attribute__((aligned(EXITLESS_LINE)));
@@ -103,8 +104,10 @@ struct timer_scan {
 	uint64_t next_tick, next_cpu, next_doorbell, next_wake;
 	unsigned int tick_at; /* the VM that is beaten for next */
 
-	unsigned int n_used, n_active, n_idle;
-	uint16_t active[TIMER_MAX_VMS]; /* what a pass visits, in no order */
+	unsigned int n_used, n_active, n_idle, n_kicking;
+	uint16_t active[TIMER_MAX_VMS];	 /* what a pass visits, in no order */
+	uint16_t kicking[TIMER_MAX_VMS]; /* whose kick is under way, in no order */
+	unsigned int kick_turn;		 /* whose slice is next, of these */
 	struct scan_vm vms[TIMER_MAX_VMS];
 };
 
@@ -159,8 +162,14 @@ void scan_deactivate(struct timer_scan *scan, struct scan_vm *vm, enum scan_stat
 void scan_visit_all(struct timer_scan *scan);
 /* Counts what the guest has armed in slots [@i, @end) since it was last counted. */
 void scan_count_armings(const struct scan_vm *vm, unsigned int i, unsigned int end);
-/* Signals all slots, expired or not. */
+/* Signals all slots, expired or not: a slice at once, and the rest in later passes as the VM's limits allow. */
 void scan_kick(struct timer_scan *scan, struct scan_vm *vm);
+/* The next slice of a kick that is under way; to be called when there is one. */
+void scan_kick_next(struct timer_scan *scan);
+/* Signals all slots of a VM that leaves, or as many as it can within a ms: what is under way ends. */
+void scan_kick_last(struct timer_scan *scan, struct scan_vm *vm);
+/* Signals all slots at once. Async-signal-safe. */
+void scan_kick_all(struct timer_scan *scan, struct scan_vm *vm);
 
 /* timer_scan_park.c */
 

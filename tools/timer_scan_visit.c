@@ -63,11 +63,19 @@ static bool unblock(struct timer_scan *scan, struct scan_vm *vm, unsigned int i)
 	return true;
 }
 
-void scan_kick(struct timer_scan *scan, struct scan_vm *vm)
+/* Whatever is due there: an eventfd that takes no signal has some that wait. */
+static void kick_slot(struct timer_scan *scan, struct scan_vm *vm, unsigned int i)
+{
+	if (!is_writable(vm->slot[i].fd))
+		return;
+	vm->slot[i].not_before = 0;
+	signal_slot(scan, vm, i);
+}
+
+void scan_kick_all(struct timer_scan *scan, struct scan_vm *vm)
 {
 	for (unsigned int i = 0; i < vm->nr_slots; i++)
-		if (is_writable(vm->slot[i].fd))
-			signal_slot(scan, vm, i);
+		kick_slot(scan, vm, i);
 }
 
 /* ---- Limits ---- */
@@ -175,11 +183,22 @@ static uint64_t of_vm(struct timer_scan *scan, struct scan_vm *vm, unsigned int 
 	return again ? took : scan->fire_most;
 }
 
+/* What was done for slot @i since @before is @vm's. */
+static void charge_signal(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t before)
+{
+	uint64_t took;
+
+	scan_look(scan);
+	took = scan->now - before;
+	vm->cycles += took;
+	charge_time(scan, vm, of_vm(scan, vm, i, took));
+}
+
 /* Consumes arming @expiry of slot @i and signals it, unless the guest armed anew. */
 static void fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, uint64_t expiry)
 {
 	struct exitless_slot *slot = &vm->slots[i];
-	uint64_t before, guest, took, armed = LOAD(slot->armed_tsc), since = expiry;
+	uint64_t before, guest, armed = LOAD(slot->armed_tsc), since = expiry;
 	__u64 seen = expiry;
 
 	meter(scan, vm);
@@ -197,12 +216,9 @@ static void fire(struct timer_scan *scan, struct scan_vm *vm, unsigned int i, ui
 		count_fire(scan, vm, i, guest - since);
 	}
 	/* An exchange that failed has cost as much, and a guest can make all of them fail. */
-	scan_look(scan);
-	took = scan->now - before;
-	vm->cycles += took;
+	charge_signal(scan, vm, i, before);
 	vm->last_active = scan->now;
 	charge(scan, &vm->fires, scan->fire_gap);
-	charge_time(scan, vm, of_vm(scan, vm, i, took));
 }
 
 struct visit {
@@ -233,6 +249,61 @@ static bool fire_due(struct timer_scan *scan, struct scan_vm *vm, unsigned int i
 	visit->fires++;
 	fire(scan, vm, i, expiry);
 	return true;
+}
+
+/* ---- Kicks ---- */
+
+static void kick_next_slot(struct timer_scan *scan, struct scan_vm *vm)
+{
+	unsigned int i = vm->kick_at;
+	uint64_t before = scan->now;
+
+	vm->kick_at = (i + 1) % vm->nr_slots;
+	vm->kick_left--;
+	kick_slot(scan, vm, i);
+	charge_signal(scan, vm, i, before);
+}
+
+static void end_kick(struct timer_scan *scan, struct scan_vm *vm)
+{
+	vm->kick_left = 0;
+	for (unsigned int i = 0; i < scan->n_kicking; i++)
+		if (scan->kicking[i] == vm->index) {
+			scan->kicking[i] = scan->kicking[--scan->n_kicking];
+			return;
+		}
+}
+
+/* QEMU can make a signal as long as it likes: its VM pays for it, and neighbours wait for what its limits allow. */
+static void kick_slice(struct timer_scan *scan, struct scan_vm *vm)
+{
+	for (unsigned int n = 0; n < SCAN_FIRES && vm->kick_left && scan->now >= vm->not_before; n++)
+		kick_next_slot(scan, vm);
+	if (!vm->kick_left)
+		end_kick(scan, vm);
+}
+
+void scan_kick(struct timer_scan *scan, struct scan_vm *vm)
+{
+	if (!vm->kick_left)
+		scan->kicking[scan->n_kicking++] = (uint16_t)vm->index;
+	/* One that is under way goes on, and around: each slot is signalled after this. */
+	vm->kick_left = vm->nr_slots;
+	kick_slice(scan, vm);
+}
+
+void scan_kick_next(struct timer_scan *scan)
+{
+	kick_slice(scan, &scan->vms[scan->kicking[scan->kick_turn++ % scan->n_kicking]]);
+}
+
+void scan_kick_last(struct timer_scan *scan, struct scan_vm *vm)
+{
+	uint64_t until = scan_tsc(scan) + scan->ms;
+
+	end_kick(scan, vm);
+	for (unsigned int i = 0; i < vm->nr_slots && scan_tsc(scan) < until; i++)
+		kick_slot(scan, vm, i);
 }
 
 /* ---- Slots ---- */

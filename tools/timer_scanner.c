@@ -2,10 +2,12 @@
 #include "timer_scanner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "timer_loop.h"
@@ -21,7 +23,39 @@ static int fail(const struct timer_scanner *s, const char *what, struct isolat_e
 	return isolat_fail(err, ISOLAT_FAILED, what, s->cpu < 0 ? NULL : name, "%s", strerror(errno));
 }
 
+struct timer_scanner_name timer_scanner_name(const struct timer_scanner *s)
+{
+	struct timer_scanner_name name = { "scanner on any CPU" };
+
+	if (s->cpu >= 0)
+		snprintf(name.text, sizeof(name.text), "scanner on CPU %d", s->cpu);
+	return name;
+}
+
 /* ---- The process ---- */
+
+int timer_scanner_check(const struct timer_scanner *s, const struct timer_scanner_config *config,
+			struct isolat_error *err)
+{
+	int pair[2], status = -1;
+	ssize_t got;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC))
+		return fail(s, "make a pipe", err);
+	pid = fork();
+	if (!pid) {
+		if (timer_scanner_take_place(s, config, err) && write(pair[1], err, sizeof(*err)) < 0)
+			_exit(ISOLAT_FAILED);
+		_exit(ISOLAT_OK);
+	}
+	close(pair[1]);
+	got = pid < 0 ? -1 : read(pair[0], err, sizeof(*err));
+	close(pair[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status || got < 0)
+		return fail(s, "try where a scanner runs", err);
+	return got ? -1 : 0;
+}
 
 /* Anew for each process: it counts from 0, and what an old one may still write is not mixed in. */
 static int renew_stats(struct timer_scanner *s)

@@ -46,6 +46,16 @@ struct timer_scanner {
 	double cpu_pct;
 };
 
+/* Which it is, in words: "scanner on CPU 3", "scanner on any CPU". */
+struct timer_scanner_name {
+	char text[32];
+};
+struct timer_scanner_name timer_scanner_name(const struct timer_scanner *s);
+
+/* Whether a process can go where @s is to run: one tries it. ISOLAT_USAGE for a place that there is not. */
+int timer_scanner_check(const struct timer_scanner *s, const struct timer_scanner_config *config,
+			struct isolat_error *err);
+
 /* Starts the process, with a new generation and new figures. */
 int timer_scanner_start(struct timer_scanner *s, const struct timer_scanner_config *config, struct isolat_error *err);
 

@@ -21,6 +21,10 @@ struct timer_message {
 	int64_t cycles;		       /* of TIMER_JUMP */
 };
 
+/* Takes this process to where @s is to run. */
+int timer_scanner_take_place(const struct timer_scanner *s, const struct timer_scanner_config *config,
+			     struct isolat_error *err);
+
 /* The child's life: does not return. All of its descriptors but @socket and stderr are closed. */
 __attribute__((noreturn)) void timer_scanner_run(int socket, const struct timer_scanner *s,
 						 const struct timer_scanner_config *config);

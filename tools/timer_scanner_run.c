@@ -75,7 +75,8 @@ static int enter_cgroup(const char *folder, struct isolat_error *err)
 	int failed = procs < 0 || write(procs, "0", 1) != 1;
 
 	if (failed)
-		isolat_fail(err, ISOLAT_FAILED, "move a scanner into cgroup", folder, "%s", strerror(errno));
+		isolat_fail(err, errno == ENOENT || errno == ENOTDIR ? ISOLAT_USAGE : ISOLAT_FAILED,
+			    "move a scanner into cgroup", folder, "%s", strerror(errno));
 	if (procs >= 0)
 		close(procs);
 	if (dir >= 0)
@@ -96,7 +97,9 @@ static int pin(int cpu, struct isolat_error *err)
 		CPU_SET_S((size_t)cpu, size, set);
 		rc = sched_setaffinity(0, size, set);
 	}
-	if (rc)
+	if (rc && errno == EINVAL)
+		isolat_fail(err, ISOLAT_USAGE, "pin a scanner to CPU", name, "its cpuset does not have that CPU");
+	else if (rc)
 		isolat_fail(err, ISOLAT_FAILED, "pin a scanner to CPU", name, "%s", strerror(errno));
 	CPU_FREE(set);
 	return rc;
@@ -119,11 +122,17 @@ static void set_scheduling(void)
 		timer_log("scanner %d runs without its memory locked: %s", getpid(), strerror(errno));
 }
 
-static int become(const struct timer_scanner *s, const struct timer_scanner_config *config, struct isolat_error *err)
+int timer_scanner_take_place(const struct timer_scanner *s, const struct timer_scanner_config *config,
+			     struct isolat_error *err)
 {
 	if (config->cgroup && enter_cgroup(config->cgroup, err))
 		return -1;
-	if (s->cpu >= 0 && pin(s->cpu, err))
+	return s->cpu >= 0 ? pin(s->cpu, err) : 0;
+}
+
+static int become(const struct timer_scanner *s, const struct timer_scanner_config *config, struct isolat_error *err)
+{
+	if (timer_scanner_take_place(s, config, err))
 		return -1;
 	set_scheduling();
 	return 0;
@@ -267,8 +276,9 @@ __attribute__((noreturn)) static void scan_for_ever(struct scanner *c)
 		if (!until && c->stats->beat == beat)
 			continue;
 		beat = c->stats->beat;
+		/* A VM may take long: the beat goes on, and those that are here already are served. */
 		while (receive(c))
-			;
+			timer_scan_pass(c->scan);
 	}
 }
 

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "timer_sockets.h"
+
 #define IVSHMEM_VERSION 0
 #define SEND_BUFFER	(1 << 20) /* takes the greeting of the largest VM whole */
 #define BACKLOG		8
@@ -23,8 +25,15 @@ int timer_socket_path(struct timer_socket_path *path, const char *run_dir, const
 {
 	if (snprintf(path->text, sizeof(path->text), "%s/%s", run_dir, name) < (int)sizeof(path->text))
 		return 0;
-	return isolat_fail(err, ISOLAT_USAGE, "make a socket in", run_dir, "%s is too long a path for %s", run_dir,
-			   name);
+	return isolat_fail(err, ISOLAT_USAGE, "use folder", run_dir, "it is too long a path for the socket %s", name);
+}
+
+struct timer_socket_name timer_socket_name(const struct timer_vm_config *vm)
+{
+	struct timer_socket_name name;
+
+	snprintf(name.text, sizeof(name.text), "%s.sock", vm->name);
+	return name;
 }
 
 static int bind_socket(int fd, const struct timer_socket_path *path, const struct timer_access *access)
@@ -247,29 +256,25 @@ static void accept_client(struct timer_source *source)
 
 static int socket_of(const struct timer_vm *vm, struct timer_socket_path *path, struct isolat_error *err)
 {
-	char name[sizeof(vm->config.name) + sizeof(".sock")];
-
-	snprintf(name, sizeof(name), "%s.sock", vm->config.name);
-	return timer_socket_path(path, vm->daemon->config->run_dir, name, err);
+	return timer_socket_path(path, vm->daemon->config->run_dir, timer_socket_name(&vm->config).text, err);
 }
 
 int timer_server_open(struct timer_vm *vm, struct isolat_error *err)
 {
-	struct timer_socket_path path;
+	struct timer_socket_name name = timer_socket_name(&vm->config);
 
 	vm->client.fd = -1;
-	if (socket_of(vm, &path, err))
-		return -1;
 	vm->listener = (struct timer_source){
-		.fd = timer_socket_listen(&path, &vm->config.access, err),
+		.fd = timer_sockets_listen(vm->daemon, name.text, &vm->config.access, err),
 		.ready = accept_client,
 	};
 	if (vm->listener.fd < 0)
 		return -1;
 	if (!timer_loop_watch(vm->daemon->loop, &vm->listener, false))
 		return 0;
-	isolat_fail(err, ISOLAT_FAILED, "watch socket", path.text, "%s", strerror(errno));
+	isolat_fail(err, ISOLAT_FAILED, "watch socket", name.text, "%s", strerror(errno));
 	timer_server_close(vm);
+	timer_sockets_forget(vm->daemon);
 	return -1;
 }
 

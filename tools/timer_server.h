@@ -12,10 +12,14 @@
 #define TIMER_CLIENT_PEER 0
 #define TIMER_SERVER_PEER 1
 
-/* Where the socket @name of @run_dir is. */
+/* What the socket of @vm is called, and where the socket @name of @run_dir is. */
 struct timer_socket_path {
 	char text[108]; /* as much as a UNIX socket's address takes */
 };
+struct timer_socket_name {
+	char text[sizeof(((struct timer_vm_config *)0)->name) + sizeof(".sock")];
+};
+struct timer_socket_name timer_socket_name(const struct timer_vm_config *vm);
 int timer_socket_path(struct timer_socket_path *path, const char *run_dir, const char *name, struct isolat_error *err);
 
 /* A listening socket at @path for whom @access says; nobody else can connect at any moment. Returns the descriptor, or

@@ -26,7 +26,7 @@
 
 static void log_scanner(const struct timer_scanner *s, pid_t pid, const char *what)
 {
-	timer_log("scanner %d on CPU %d: %s, generation %u", pid, s->cpu, what, s->generation);
+	timer_log("%s, process %d: %s, generation %u", timer_scanner_name(s).text, pid, what, s->generation);
 }
 
 /* ---- Starts ---- */
@@ -123,7 +123,7 @@ static void reaped(struct timer_daemon *d, struct timer_scanner *s, int status)
 	s->quick_deaths = now - s->started_ms < QUICK_MS ? s->quick_deaths + 1 : 0;
 	s->start_at_ms = now + wait_before_next(s);
 	if (s->start_at_ms != now)
-		timer_log("the scanner on CPU %d dies too often: the next one starts in %u ms", s->cpu,
+		timer_log("%s dies too often: the next one starts in %u ms", timer_scanner_name(s).text,
 			  wait_before_next(s));
 }
 

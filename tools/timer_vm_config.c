@@ -28,6 +28,16 @@ static int parse_number(const char *text, const char *digits, unsigned int min, 
 	return profile_integer(digits, min, max, value, &why) ? bad_vm(text, &why, err) : 0;
 }
 
+int timer_vm_config_name(const char *text, struct timer_vm_config *config, struct isolat_error *err)
+{
+	struct profile_why why = { 0 };
+
+	if (profile_check_name(text, &why))
+		return bad_vm(text, &why, err);
+	strcpy(config->name, text);
+	return 0;
+}
+
 int timer_vm_config_parse(const char *text, struct timer_vm_config *config, struct isolat_error *err)
 {
 	char copy[PROFILE_MAX_NAME + 32], *node, *slots;

@@ -38,6 +38,9 @@ struct timer_vm_config {
 /* Reads NAME[:SLOTS][@NODE]; what is not there stays as it is. ISOLAT_USAGE if it is none of that. */
 int timer_vm_config_parse(const char *text, struct timer_vm_config *config, struct isolat_error *err);
 
+/* Reads NAME alone. */
+int timer_vm_config_name(const char *text, struct timer_vm_config *config, struct isolat_error *err);
+
 /* A user or group by name or number, and an octal mode that gives nothing to others. ISOLAT_USAGE otherwise. */
 int timer_access_user(const char *text, struct timer_access *access, struct isolat_error *err);
 int timer_access_group(const char *text, struct timer_access *access, struct isolat_error *err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "timer_server.h"
+#include "timer_sockets.h"
 #include "timer_supervise.h"
 
 /* Vector 0 of the server, which is a peer of the device. */
@@ -202,7 +203,7 @@ static struct timer_scanner *choose_scanner(struct timer_daemon *d, int node)
 		}
 	}
 	if (!best_near)
-		timer_log("no scanner is on node %d: CPU %d serves its VM", node, best->cpu);
+		timer_log("no scanner is on node %d: %s serves its VM", node, timer_scanner_name(best).text);
 	return best;
 }
 
@@ -239,7 +240,7 @@ int timer_vms_add(struct timer_daemon *d, const struct timer_vm_config *config, 
 	vm->scanner = choose_scanner(d, config->node);
 	vm->scanner->n_vms++;
 	d->vms[index] = vm;
-	timer_log("VM %s: %u slots, scanner on CPU %d", config->name, config->slots, vm->scanner->cpu);
+	timer_log("VM %s: %u slots, %s", config->name, config->slots, timer_scanner_name(vm->scanner).text);
 	return 0;
 }
 
@@ -252,5 +253,6 @@ void timer_vms_remove(struct timer_vm *vm)
 	timer_log("VM %s: removed", vm->config.name);
 	vm->scanner->n_vms--;
 	vm->daemon->vms[vm->index] = NULL;
+	timer_sockets_forget(vm->daemon);
 	free(vm);
 }

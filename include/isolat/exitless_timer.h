@@ -71,10 +71,10 @@
  *	its LAPIC. Who does so for an agent that may still run (it stands still) does it once more when that has
  *	surely ended, since its last stores may come after the mark; and only then may a new agent begin. A new
  *	agent of the same page sets a new generation, agent_wake_tsc to EXITLESS_AWAKE, then
- *	EXITLESS_AGENT_RUNS, and signals every slot before anything else: the guest fires what is overdue, makes
- *	a new map and may use its timer again. Nobody can promise that a death is noticed (all of the host's
- *	processes may be stopped), so unless agent_flags has EXITLESS_AGENT_SURE, one vCPU keeps its LAPIC timer
- *	and watches the heartbeat.
+ *	EXITLESS_AGENT_RUNS, and then signals every slot, at once or, where there are many, beside its first
+ *	passes: the guest fires what is overdue, makes a new map and may use its timer again. Nobody can promise
+ *	that a death is noticed (all of the host's processes may be stopped), so unless agent_flags has
+ *	EXITLESS_AGENT_SURE, one vCPU keeps its LAPIC timer and watches the heartbeat.
  *
  * Compatibility
  *	A different version_major is refused. Minors only give meaning to what was reserved, and so zero: a 1.1

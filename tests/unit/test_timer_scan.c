@@ -449,6 +449,26 @@ static void test_refuses_limits(void **state)
 	assert_int_equal(timer_scan_new(&other, &limits, 1000000, &stats, &err), -1);
 }
 
+/* Passes of a ms each, as of many VMs that fire: all are beaten for in time, wherever in the table they are. */
+static void test_beats_of_long_passes(void **state)
+{
+	static const unsigned int index[] = { 0, 100, TIMER_MAX_VMS - 1 };
+	uint64_t beats[3] = { 0 };
+	struct fake_vm vms[3];
+
+	for (unsigned int i = 0; i < 3; i++)
+		add_running(index[i], &vms[i], 1, 1);
+	for (unsigned int ms = 1; ms < 100; ms++) {
+		pass_at(HOST + ms * MS);
+		for (unsigned int i = 0; i < 3 && ms % EXITLESS_BEAT_MS == 0; i++) {
+			assert_true(vms[i].page.header->heartbeat > beats[i]);
+			beats[i] = vms[i].page.header->heartbeat;
+		}
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		fake_vm_free(&vms[i]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -469,6 +489,7 @@ int main(void)
 		TEST(test_beats),
 		TEST(test_add_remove),
 		TEST(test_refuses_limits),
+		TEST(test_beats_of_long_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,13 @@ static void add(unsigned int index, struct fake_vm *vm, unsigned int slots)
 	fake_vm_map(vm, now, now, SAME);
 	fake_vm_run(vm, 1);
 	assert_int_equal(timer_scan_add(scan, index, &vm->page, vm->signals, vm->doorbell, 1, &err), 0);
+	/* Under a clock that stands nothing is charged. */
+	for (uint64_t before = step; scan->n_kicking; step = before) {
+		step = 0;
+		timer_scan_pass(scan);
+	}
 	for (unsigned int i = 0; i < slots; i++)
-		fake_signals(vm, i);
+		assert_int_equal(fake_signals(vm, i), 1);
 }
 
 static int begin(void **state)
@@ -85,6 +90,7 @@ static int begin(void **state)
 	for (unsigned int i = 0; i < NEIGHBOURS; i++)
 		add(i + 1, &good[i], 1);
 	add(0, &bad, EXITLESS_MAX_SLOTS);
+	lines_seen = scan->vms[0].lines;
 	return 0;
 }
 
@@ -411,6 +417,119 @@ static void test_blocks(void **state)
 	alarm(0);
 }
 
+/* ---- Kicks ---- */
+
+/* Each takes its VM's whole share of 160 us: 8 of them, one after the other, fill its bucket, and a ninth is too much.
+ */
+#define KICK_STEP    (40 * US)
+#define KICK_AT_ONCE 9
+
+static unsigned int kicked[EXITLESS_MAX_SLOTS];
+
+/* How many signals of the bad one have come since the last call. */
+static unsigned int take_kicks(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++) {
+		unsigned int came = (unsigned int)fake_signals(&bad, i);
+
+		kicked[i] += came;
+		n += came;
+	}
+	return n;
+}
+
+static void check_kicked(void)
+{
+	for (unsigned int i = 0; i < EXITLESS_MAX_SLOTS; i++)
+		assert_int_equal(kicked[i], 1);
+}
+
+/* A map that makes no sense has the VM signalled on all slots: by what it may take of the time, beside its neighbours.
+ */
+static void test_slow_kick(void **state)
+{
+	unsigned int passes = 0;
+
+	memset(kicked, 0, sizeof(kicked));
+	step = KICK_STEP;
+	fake_vm_map(&bad, now, now, 0);
+	do {
+		arm_neighbours();
+		timer_scan_pass(scan);
+		check_neighbours();
+		assert_in_range(take_kicks(), 0, passes ? 4 : KICK_AT_ONCE);
+		assert_true(++passes < 10000);
+	} while (scan->n_kicking);
+	check_kicked();
+	assert_int_equal(stats.vms[0].jumps, 1);
+	assert_true(stats.vms[0].limited > 0);
+}
+
+/* The same where it costs nothing to speak of: no more at once than fires. And it ends with all VMs parked. */
+static void test_quick_kick(void **state)
+{
+	uint64_t until;
+
+	memset(kicked, 0, sizeof(kicked));
+	step = 0;
+	now += 10 * MS;
+	timer_scan_pass(scan);
+	assert_int_equal(scan->n_active, 0);
+	scan_kick(scan, &scan->vms[0]);
+	while (scan->n_kicking) {
+		assert_in_range(take_kicks(), 1, SCAN_FIRES);
+		until = timer_scan_pass(scan);
+		assert_true(until == (scan->n_kicking ? 0 : EXITLESS_NEVER));
+	}
+	take_kicks();
+	check_kicked();
+	assert_int_equal(scan->n_active, 0);
+}
+
+/* One that comes while another is under way reaches all slots again; two VMs take turns. */
+static void test_kick_again(void **state)
+{
+	memset(kicked, 0, sizeof(kicked));
+	step = 0;
+	scan_kick(scan, &scan->vms[0]);
+	timer_scan_pass(scan);
+	assert_int_equal(take_kicks(), 2 * SCAN_FIRES);
+	memset(kicked, 0, sizeof(kicked));
+	scan_kick(scan, &scan->vms[0]);
+	scan_kick(scan, &scan->vms[1]);
+	assert_int_equal(scan->n_kicking, 1);
+	while (scan->n_kicking)
+		timer_scan_pass(scan);
+	take_kicks();
+	check_kicked();
+	assert_int_equal(fake_signals(&good[0], 0), 1);
+}
+
+/* A takeover does not keep neighbours for longer than that either, nor does the end of a VM, which is soon over. */
+static void test_slow_comings(void **state)
+{
+	struct isolat_error err;
+
+	step = 0;
+	timer_scan_remove(scan, 0);
+	assert_int_equal(take_kicks(), EXITLESS_MAX_SLOTS);
+	memset(kicked, 0, sizeof(kicked));
+	step = KICK_STEP;
+	assert_int_equal(timer_scan_add(scan, 0, &bad.page, bad.signals, bad.doorbell, 2, &err), 0);
+	assert_in_range(take_kicks(), 1, KICK_AT_ONCE);
+	arm_neighbours();
+	timer_scan_pass(scan);
+	check_neighbours();
+	assert_int_equal(scan->n_kicking, 1);
+	take_kicks();
+	timer_scan_remove(scan, 0);
+	assert_int_equal(scan->n_kicking, 0);
+	assert_in_range(take_kicks(), 1, MS / KICK_STEP);
+	assert_int_equal(bad.page.header->agent_state, EXITLESS_AGENT_DEAD);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -429,6 +548,10 @@ int main(void)
 		TEST(test_nonsense),
 		TEST(test_full),
 		TEST(test_blocks),
+		TEST(test_slow_kick),
+		TEST(test_quick_kick),
+		TEST(test_kick_again),
+		TEST(test_slow_comings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ test_options()
 		refused "VM '${vm:0:10}'" "read VM" --vm "$vm"
 	done
 	refused "VM twice" "it is given twice" --vm a --vm a:3
-	verdict "nothing is left of these" "$(find "$scratch/other" -type s 2>/dev/null)"
+	verdict "nothing is left of these" "$(find "$scratch" -name other -o -name 'xxx*')"
 }
 
 test_timers()
@@ -163,7 +163,7 @@ test_add_remove()
 	same "add it again" "2 1" "$? $(grep -c 'add VM c: there is one' "$scratch/err")"
 	same "remove it while it runs" "" \
 		"$(peer c run parked:1 drain "sh:'$isolat' timer remove c --run-dir '$run'" state:2 signalled:2 hung-up)"
-	same "its socket is gone" "a.sock b.sock control lock" "$(cd "$run" && echo *)"
+	same "its socket is gone" "a.sock b.sock control lock sockets" "$(cd "$run" && echo *)"
 	"$isolat" timer remove c --run-dir "$run" --json >"$scratch/out"
 	same "remove it again" "2 remove VM" "$? $(jq -r .error.what "$scratch/out")"
 	vm='{"name": "../x", "slots": 1, "node": -1, "user": -1, "group": -1, "mode": 0}'
@@ -387,4 +387,5 @@ test_jump
 test_many
 test_ends
 test_connections
+. "$(dirname -- "${BASH_SOURCE[0]}")/timerd_more.bash" || exit 2
 exit "$failed"
