@@ -166,7 +166,7 @@ $(B)/tests/unit/test_vm_find: $(B)/obj/tests/unit/fake_tree.o
 $(B)/tests/unit/test_step_cgroup $(B)/tests/unit/test_step_affinity: $(addprefix $(B)/obj/tests/unit/fake_,cgroup.o tree.o)
 
 # VMs for the timer's scanner.
-$(patsubst %,$(B)/tests/unit/test_timer_scan%,_park _limits _race) $(B)/tests/unit/test_timer_scan: $(B)/obj/tests/unit/timer_fake.o
+$(patsubst %,$(B)/tests/unit/test_timer_scan%,_park _limits _race _more) $(B)/tests/unit/test_timer_scan: $(B)/obj/tests/unit/timer_fake.o
 $(B)/tests/unit/test_timer_scanner: $(B)/obj/tests/unit/timer_fake.o
 
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a

@@ -5,7 +5,7 @@
 # A socket that is not the daemon's, and that nobody listens at.
 make_socket() # PATH
 {
-	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$1"
+	perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0) && bind($s, sockaddr_un($ARGV[0])) or die' "$1"
 }
 
 sockets() # FOLDER
@@ -97,19 +97,20 @@ test_small()
 	same "a long folder to ask" "2 0" "$? $(grep -c 'make a socket' "$scratch/err")"
 	same "a scanner without a CPU" "any CPU" "$(grep -o 'CPU -1\|any CPU' "$scratch/log" | sort -u)"
 	# Sixteen that say nothing, or nothing whole.
-	python3 -c '
-import socket, sys, time
-callers = []
-for i in range(16):
-	callers.append(socket.socket(socket.AF_UNIX))
-	callers[-1].connect(sys.argv[1])
-	callers[-1].settimeout(10)
-	callers[-1].send(b"{\"do\": " if i % 2 else b"{\"do\": \"status\"}\n")
-print("there", flush=True)
-for caller in callers:
-	while caller.recv(65536):
-		pass
-print("hung up", flush=True)' "$run/control" >"$scratch/callers" 2>&1 &
+	perl -MSocket -e '
+		my @callers;
+		for my $i (0 .. 15) {
+			socket(my $s, AF_UNIX, SOCK_STREAM, 0) && connect($s, sockaddr_un($ARGV[0])) or die;
+			syswrite($s, $i % 2 ? "{\"do\": " : "{\"do\": \"status\"}\n");
+			push(@callers, $s);
+		}
+		$| = 1;
+		print("there\n");
+		alarm(20);
+		for my $s (@callers) {
+			1 while sysread($s, my $said, 65536);
+		}
+		print("hung up\n")' "$run/control" >"$scratch/callers" 2>&1 &
 	soon grep -q there "$scratch/callers"
 	why=
 	soon serves || why="they stand in the way; "
