@@ -5,7 +5,7 @@
 # A socket that is not the daemon's, and that nobody listens at.
 make_socket() # PATH
 {
-	perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0) && bind($s, sockaddr_un($ARGV[0])) or die' "$1"
+	perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un($ARGV[0])) or die' "$1"
 }
 
 sockets() # FOLDER
@@ -100,7 +100,8 @@ test_small()
 	perl -MSocket -e '
 		my @callers;
 		for my $i (0 .. 15) {
-			socket(my $s, AF_UNIX, SOCK_STREAM, 0) && connect($s, sockaddr_un($ARGV[0])) or die;
+			socket(my $s, AF_UNIX, SOCK_STREAM, 0);
+			connect($s, sockaddr_un($ARGV[0])) or die;
 			syswrite($s, $i % 2 ? "{\"do\": " : "{\"do\": \"status\"}\n");
 			push(@callers, $s);
 		}
