@@ -59,6 +59,8 @@ bool plan_listed(const char *list, unsigned int os)
 		char *end;
 		unsigned long first = strtoul(at, &end, 10), last = first;
 
+		if (end == at)
+			return false; /* no list */
 		if (*end == '-')
 			last = strtoul(end + 1, &end, 10);
 		if (os >= first && os <= last)

@@ -248,7 +248,7 @@ static int make_steps(const struct run_plan *plan, pid_t pid, struct applied *a,
 static int make_place(const struct run_plan *plan, pid_t pid, struct applied *a, struct isolat_error *err)
 {
 	struct apply_steps steps = { 0 };
-	json_t *about = run_left_about(&a->host, plan->cpus);
+	json_t *about = run_left_about(&a->host, plan->cpus, plan->occupied);
 	int rc = make_steps(plan, pid, a, &steps, err) || apply_steps_see_foreign_cpus(&steps, &a->host, err) ||
 		 transaction_run(a->t, steps.step, steps.n, NULL, err) || transaction_commit(a->t, about, err);
 
@@ -285,24 +285,66 @@ static int read_about(const struct applied_options *how, json_t **about, struct 
 	return 0;
 }
 
+#define PLACE_TRIES 1000 /* as many runs may begin at the same time */
+
+/* What is there beside this run. */
+struct beside {
+	json_t *about;	/* what stands applied */
+	char *occupied; /* CPUs that runs at work have for themselves */
+	char *runs;	/* their names */
+};
+
+static int read_beside(const struct request *r, struct beside *b, struct isolat_error *err)
+{
+	b->runs = run_left_names();
+	if (!b->runs)
+		return isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "out of memory");
+	if (read_about(&r->applied, &b->about, err))
+		return -1;
+	b->occupied = run_left_occupied(&r->applied, err);
+	return b->occupied ? 0 : -1;
+}
+
+static bool has_other_runs(const struct beside *b)
+{
+	char *now = run_left_names();
+	bool other = !now || strcmp(now, b->runs) != 0;
+
+	free(now);
+	return other;
+}
+
+static void free_beside(struct beside *b)
+{
+	json_decref(b->about);
+	free(b->occupied);
+	free(b->runs);
+	*b = (struct beside){ 0 };
+}
+
 /*
- * Opens the run's journal, so that nobody else changes anything, with what stands applied: that is read before, for one
- * journal at a time can be open, and has to be the same behind.
+ * Opens the run's journal, so that nobody else changes anything, with what is beside it: that is read before, for one
+ * journal at a time can be open, and has to be the same behind. Where runs have come or gone, it is read again.
  */
-static int open_place(const struct request *r, bool exclusive, const char *name, struct applied *a, json_t **about,
+static int open_place(const struct request *r, const char *name, struct applied *a, struct beside *b,
 		      struct isolat_error *err)
 {
 	struct applied_options of_run = r->applied;
 	struct stat before = journal_of_apply(), now;
 
 	of_run.name = name;
-	if (read_about(&r->applied, about, err) || applied_open(&of_run, APPLIED_CHANGE, a, err))
-		return -1;
-	now = journal_of_apply();
-	if (!is_same(&before, &now))
-		return isolat_fail(err, ISOLAT_FAILED, "run", r->command[0],
-				   "another isolat has just changed this host");
-	return exclusive ? run_left_see(false, err) : 0;
+	for (int i = 0; i < PLACE_TRIES; i++) {
+		if (read_beside(r, b, err) || applied_open(&of_run, APPLIED_CHANGE, a, err))
+			return -1;
+		now = journal_of_apply();
+		if (!is_same(&before, &now))
+			break;
+		if (!has_other_runs(b))
+			return 0;
+		applied_close(a);
+		free_beside(b);
+	}
+	return isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "another isolat has just changed this host");
 }
 
 /* Plans and makes the command's place; tells it where that is, so that it begins. */
@@ -310,9 +352,9 @@ static int prepare(const struct request *r, const char *name, struct run_plan *p
 		   struct isolat_error *err)
 {
 	struct applied a = { 0 };
-	json_t *about = NULL;
-	int rc = open_place(r, plan->exclusive, name, &a, &about, err) ||
-		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, about, err) ||
+	struct beside b = { 0 };
+	int rc = open_place(r, name, &a, &b, err) || (plan->exclusive && run_left_see(false, err)) ||
+		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, b.about, b.occupied, err) ||
 		 make_place(plan, child->pid, &a, err);
 
 	applied_give_up(&a);
@@ -323,7 +365,7 @@ static int prepare(const struct request *r, const char *name, struct run_plan *p
 	pass_signals_on();
 	if (!rc && write(child->go, plan->cpus, strlen(plan->cpus) + 1) != (ssize_t)strlen(plan->cpus) + 1)
 		rc = isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "it ended before it began");
-	json_decref(about);
+	free_beside(&b);
 	return rc ? -1 : 0;
 }
 

@@ -63,14 +63,15 @@ bool run_left_is_there(const char *name)
 
 /* ---- What lives on ---- */
 
-json_t *run_left_about(const struct step_host *host, const char *cpus)
+json_t *run_left_about(const struct step_host *host, const char *cpus, const char *occupied)
 {
 	char *mine = NULL;
 	json_t *about;
 
 	/* Where it cannot be read they keep what they have. */
 	(void)step_affinity_allowed(host, getpid(), &mine);
-	about = json_pack("{s:i, s:s, s:s*}", "pid", (int)getpid(), "cpus", cpus, "affinity", mine);
+	about = json_pack("{s:i, s:s, s:s*, s:s*}", "pid", (int)getpid(), "cpus", cpus, "affinity", mine, "occupied",
+			  occupied);
 	free(mine);
 	return about;
 }
@@ -154,6 +155,74 @@ static int each_journal(int (*see)(void *data, const char *name, struct isolat_e
 	}
 	globfree(&found);
 	return rc;
+}
+
+struct gathering {
+	const struct applied_options *options;
+	FILE *out;
+};
+
+static int add_occupied(void *data, const char *name, struct isolat_error *err)
+{
+	struct gathering *g = data;
+	struct applied_options of_run = *g->options;
+	struct applied a;
+	const char *list;
+	pid_t pid;
+
+	if (!run_left_is_at_work(name, &pid) || pid == getpid())
+		return 0;
+	of_run.name = name;
+	if (applied_open(&of_run, APPLIED_READ, &a, err))
+		return -1;
+	list = json_string_value(json_object_get(transaction_about(a.t), "occupied"));
+	if (list)
+		fprintf(g->out, "%s%s", ftell(g->out) ? "," : "", list);
+	applied_close(&a);
+	return 0;
+}
+
+static int add_name(void *data, const char *name, struct isolat_error *err)
+{
+	struct gathering *g = data;
+	pid_t pid;
+
+	if (!run_left_is_at_work(name, &pid) || pid != getpid())
+		fprintf(g->out, "%s ", name);
+	return 0;
+}
+
+static char *gather(int (*add)(void *data, const char *name, struct isolat_error *err),
+		    const struct applied_options *options, struct isolat_error *err)
+{
+	char *text = NULL;
+	size_t size;
+	struct gathering g = { .options = options, .out = open_memstream(&text, &size) };
+	int rc;
+
+	if (!g.out) {
+		isolat_fail(err, ISOLAT_FAILED, "run", NULL, "out of memory");
+		return NULL;
+	}
+	rc = each_journal(add, &g, err);
+	if (!fclose(g.out) && !rc)
+		return text;
+	if (!rc)
+		isolat_fail(err, ISOLAT_FAILED, "run", NULL, "out of memory");
+	free(text);
+	return NULL;
+}
+
+char *run_left_occupied(const struct applied_options *options, struct isolat_error *err)
+{
+	return gather(add_occupied, options, err);
+}
+
+char *run_left_names(void)
+{
+	struct isolat_error ignored;
+
+	return gather(add_name, NULL, &ignored);
 }
 
 struct taking_back {

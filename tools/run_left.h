@@ -23,10 +23,19 @@ bool run_left_is_at_work(const char *name, pid_t *pid);
 bool run_left_is_there(const char *name);
 
 /*
- * What a journal is to say of a run whose command is pinned to @cpus, a list: they, and what we may run on ourselves.
- * NULL: no memory.
+ * What a journal is to say of a run whose command is pinned to @cpus, a list: they, what we may run on ourselves, and
+ * @occupied (NULL: nothing), what other runs are to leave alone. NULL: no memory.
  */
-json_t *run_left_about(const struct step_host *host, const char *cpus);
+json_t *run_left_about(const struct step_host *host, const char *cpus, const char *occupied);
+
+/*
+ * The CPUs that runs at work occupy, as one list for the caller to free, "" if none. Opens their journals one by one,
+ * so none may be open. NULL with @err filled.
+ */
+char *run_left_occupied(const struct applied_options *options, struct isolat_error *err);
+
+/* The names of other runs' journals, in a row, for the caller to free: who has the same later has seen them all. */
+char *run_left_names(void);
 
 /*
  * Takes back what the journal @name holds. @options->left is told what is left as it is. Processes that leave the run's

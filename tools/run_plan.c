@@ -6,6 +6,7 @@
 
 #include "cpu_list.h"
 #include "plan_view.h"
+#include "plan_work.h"
 
 static int no_memory(struct isolat_error *err)
 {
@@ -149,8 +150,8 @@ static size_t add_numbers(unsigned int *os, size_t n, size_t max, const json_t *
 	return n;
 }
 
-/* All CPUs that the applied plan gives to somebody, as a list; "" if nothing stands applied. */
-static char *taken_cpus(const json_t *about)
+/* All CPUs that the applied plan gives to somebody, and those in @others, as a list; "" if there are none. */
+static char *taken_cpus(const json_t *about, const char *others)
 {
 	static unsigned int os[8 * TOPOLOGY_MAX_CPUS];
 	const size_t max = sizeof(os) / sizeof(os[0]);
@@ -162,12 +163,15 @@ static char *taken_cpus(const json_t *about)
 		n = add_numbers(os, n, max, json_object_get(item, "cpus"));
 	json_array_foreach (json_object_get(plan, "vms"), i, item)
 		n = add_numbers(os, n, max, json_object_get(item, "cpus"));
+	for (unsigned int cpu = 0; cpu < TOPOLOGY_MAX_CPUS && n < max; cpu++)
+		if (plan_listed(others, cpu))
+			os[n++] = cpu;
 	return cpu_list_text(os, n);
 }
 
 /* The profile with the command for its only VM, all that is taken for housekeeping. */
 static int make_profile(struct run_plan *r, unsigned int class, unsigned int cpus, pid_t pid, const json_t *about,
-			struct isolat_error *err)
+			const char *others, struct isolat_error *err)
 {
 	struct profile_class *c = &r->profile.classes[class];
 	unsigned int whole = c->dedicated && c->whole_cores ? r->host.topology.cores[0].n_cpus : 1;
@@ -184,7 +188,7 @@ static int make_profile(struct run_plan *r, unsigned int class, unsigned int cpu
 	r->one = r->profile;
 	r->one.vms = &r->vm;
 	r->one.n_vms = 1;
-	r->taken = taken_cpus(about);
+	r->taken = taken_cpus(about, others);
 	if (!r->taken)
 		return no_memory(err);
 	if (*r->taken) {
@@ -192,6 +196,24 @@ static int make_profile(struct run_plan *r, unsigned int class, unsigned int cpu
 		r->one.housekeeping_cores = 0;
 	}
 	return 0;
+}
+
+/* Also what this one has left to housekeeping: the next has to know it, where no profile stands applied that says so.
+ */
+static int occupy(struct run_plan *r, struct isolat_error *err)
+{
+	char *kept;
+	int rc;
+
+	if (!r->profile.classes[r->class].dedicated)
+		return 0;
+	kept = plan_cpu_list(&r->plan, &r->plan.housekeeping);
+	rc = kept ? asprintf(&r->occupied, "%s,%s", r->cpus, kept) : -1;
+	free(kept);
+	if (rc >= 0)
+		return 0;
+	r->occupied = NULL;
+	return no_memory(err);
 }
 
 static int take_from_plan(struct run_plan *r, struct isolat_error *err)
@@ -204,7 +226,7 @@ static int take_from_plan(struct run_plan *r, struct isolat_error *err)
 	for (unsigned int i = 0; i < vm->n_memory; i++)
 		nodes[i] = r->host.topology.nodes[vm->memory[i].node].os;
 	r->nodes = cpu_list_text(nodes, vm->n_memory);
-	return r->group && r->cpus && r->nodes ? 0 : no_memory(err);
+	return r->group && r->cpus && r->nodes ? occupy(r, err) : no_memory(err);
 }
 
 int run_plan_read(const char *file, const char *class, struct run_plan *r, struct isolat_error *err)
@@ -217,7 +239,7 @@ int run_plan_read(const char *file, const char *class, struct run_plan *r, struc
 }
 
 int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_engine *engine, const json_t *about,
-		  struct isolat_error *err)
+		  const char *others, struct isolat_error *err)
 {
 	int rc = join(r, &r->profile.classes[r->class], about, err);
 
@@ -226,7 +248,7 @@ int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_e
 	if (read_host(r, engine, err))
 		return -1;
 	disown_groups(&r->host.caps, about);
-	if (make_profile(r, r->class, cpus, pid, about, err) || plan_make(&r->one, &r->host, &r->plan, err))
+	if (make_profile(r, r->class, cpus, pid, about, others, err) || plan_make(&r->one, &r->host, &r->plan, err))
 		return -1;
 	return take_from_plan(r, err);
 }
@@ -237,6 +259,7 @@ void run_plan_free(struct run_plan *r)
 	free(r->cpus);
 	free(r->nodes);
 	free(r->taken);
+	free(r->occupied);
 	plan_free(&r->plan);
 	host_free(&r->host);
 	profile_free(&r->profile);

@@ -18,6 +18,7 @@ struct run_plan {
 	char *cpus;	    /* a list */
 	char *nodes;	    /* of memory, a list; NULL: any */
 	char *taken;	    /* CPUs that are others' */
+	char *occupied;	    /* what the next run is to leave alone, a list; NULL: nothing, its cores are shared */
 	unsigned int class; /* index */
 	bool exclusive;
 };
@@ -27,10 +28,10 @@ int run_plan_read(const char *file, const char *class, struct run_plan *r, struc
 
 /*
  * Then, for the command that is process @pid, with @cpus CPUs (0: one core, or one CPU where cores are shared). @about
- * is what stands applied, or NULL.
+ * is what stands applied, or NULL; @others a list of the CPUs that runs at work occupy, "" if none.
  */
 int run_plan_make(struct run_plan *r, unsigned int cpus, pid_t pid, struct rdt_engine *engine, const json_t *about,
-		  struct isolat_error *err);
+		  const char *others, struct isolat_error *err);
 void run_plan_free(struct run_plan *r);
 
 #endif

@@ -265,6 +265,33 @@ side_by_side()
 }
 side_by_side
 
+# Each has cores of its own; what each one's journal says of the others' shows that they were seen.
+dedicated()
+{
+	local i runners=() why='' all
+	cat >>"$scratch/profile" <<-EOF
+		  - { name: alone, cores: dedicated, whole_cores: no }
+	EOF
+	for ((i = 0; i < 4; i++)); do
+		"$isolat" run --profile "$scratch/profile" --class alone -- sleep 60 2>>"$scratch/err.dedicated" &
+		runners+=($!)
+		mine+=($!)
+	done
+	until_true four_runs || why="$(cat "$scratch/err.dedicated")"
+	all=$(sed -n 's/.*"cpus":"\([^"]*\)".*/\1/p' /run/isolat/run-*.journal | sort -n | tr '\n' ' ')
+	[ "$(tr ' ' '\n' <<<"${all% }" | sort -u | wc -l)" = 4 ] || why+="CPUs $all; "
+	case " $all" in *' 0 '*) why+="CPU 0, which is for housekeeping; " ;; esac
+	pkill -P "$(IFS=,; echo "${runners[*]}")" -x sleep
+	wait "${runners[@]}"
+	verdict 'runs that begin at the same time have dedicated cores each' "$why$(as_before)"
+}
+
+four_runs()
+{
+	[ "$(cat /run/isolat/run-*.journal 2>/dev/null | grep -c '"cpus"')" = 4 ]
+}
+dedicated
+
 # ---- Killed ----
 
 killed()
