@@ -167,7 +167,7 @@ $(B)/tests/unit/test_step_cgroup $(B)/tests/unit/test_step_affinity: $(addprefix
 
 # VMs for the timer's scanner.
 $(patsubst %,$(B)/tests/unit/test_timer_scan%,_park _limits _race _more) $(B)/tests/unit/test_timer_scan: $(B)/obj/tests/unit/timer_fake.o
-$(B)/tests/unit/test_timer_scanner: $(B)/obj/tests/unit/timer_fake.o
+$(B)/tests/unit/test_timer_scanner $(B)/tests/unit/test_timer_supervise: $(B)/obj/tests/unit/timer_fake.o
 
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libisolat.a
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libisolat.a $(pkg_libs) $(shell pkg-config --libs cmocka)
