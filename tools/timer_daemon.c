@@ -145,11 +145,6 @@ static int add_scanners(struct timer_daemon *d, struct isolat_error *err)
 
 /* ---- Its process ---- */
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-}
-
 static void signal_came(struct timer_source *source)
 {
 	struct timer_daemon *d = TIMER_SOURCE_OF(source, struct timer_daemon, signals);
@@ -167,7 +162,6 @@ static void signal_came(struct timer_source *source)
 
 static int open_signals(struct timer_daemon *d, struct isolat_error *err)
 {
-	struct sigaction alarm = { .sa_handler = on_alarm }; /* without SA_RESTART: see timer_vms_kick() */
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -175,7 +169,7 @@ static int open_signals(struct timer_daemon *d, struct isolat_error *err)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigaction(SIGALRM, &alarm, NULL);
+	timer_vms_catch_alarms();
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	d->signals = (struct timer_source){

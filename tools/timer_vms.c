@@ -2,6 +2,7 @@
 #include "timer_vms.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -89,6 +90,18 @@ void timer_vm_mark_dead(struct timer_vm *vm)
 	vm->to_kick = 0;
 	vm->kick_ns = 0;
 	vm->daemon->kicks = true;
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+void timer_vms_catch_alarms(void)
+{
+	const struct sigaction alarm = { .sa_handler = on_alarm }; /* without SA_RESTART: it ends a write() */
+
+	sigaction(SIGALRM, &alarm, NULL);
 }
 
 /* Of this process, so that one which is kept from its CPU blames nobody. */

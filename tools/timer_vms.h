@@ -49,6 +49,9 @@ void timer_vm_unserve(struct timer_vm *vm);
 /* Marks the page dead. Its slots are then to be signalled by timer_vms_kick(). */
 void timer_vm_mark_dead(struct timer_vm *vm);
 
+/* Once, before the first kick: SIGALRM, by which timer_vms_kick() ends writes that block, does not end the process. */
+void timer_vms_catch_alarms(void);
+
 /*
  * Signals slots of VMs whose pages were marked, for some ms at most. Returns whether some are left: to be called again
  * soon. Waits for no VM that has filled an eventfd, and gives up one whose eventfds have been made slow.
