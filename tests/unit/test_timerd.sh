@@ -118,6 +118,8 @@ test_permissions()
 test_deaths()
 {
 	local before kills
+	stop_daemon TERM
+	start_daemon --vm a:2 --vm b:4 --dead-ms 50 || verdict "daemon starts with little patience" "it does not"
 	same "scanner killed" "fired 20 lost 0 early 0;" \
 		"$(peer a run parked:1 drain "sh:kill -KILL $(scanner)" signalled:1 generation:2 state:1 fire:0:20:100)"
 	before=$(status '.scanners[0].restarts')
@@ -282,13 +284,13 @@ test_timers
 test_status
 test_add_remove
 test_permissions
-test_deaths
 test_armings
+test_jump
+test_many
+test_deaths
 test_starved
 test_slow_eventfds
 test_hostile
-test_jump
-test_many
 test_ends
 test_connections
 . "$(dirname -- "${BASH_SOURCE[0]}")/timerd_more.bash" || exit 2

@@ -38,9 +38,10 @@ soon() # COMMAND...
 	return 1
 }
 
+# One that has patience with its scanners, unless an OPTION says otherwise: when they run depends on who else does.
 start_daemon() # OPTION...
 {
-	timeout 60 "$daemon" --run-dir "$run" "$@" 2>>"$scratch/log" &
+	timeout 300 "$daemon" --run-dir "$run" --dead-ms 10000 "$@" 2>>"$scratch/log" &
 	timeout_pid=$!
 	soon serves || return 1
 	pid=$(status .pid)
