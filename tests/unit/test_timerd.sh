@@ -144,7 +144,7 @@ test_armings()
 	same "armings without a fire" "[[0,1,0],[1,2,0]];" \
 		"$(peer a run arm:0:50000000 arm:1:40000000 arm:1:30000000 "$word")"
 	same "after a takeover: what is armed, and what comes" "[[0,1,0],[1,2,0]];" \
-		"$(peer a run arm:0:50000000 arm:0:40000000 arm:1:40000000 "sh:$restart" state:2 state:1 run \
+		"$(peer a run arm:0:50000000 arm:0:40000000 arm:1:40000000 "sh:$restart" generation:2 state:1 run \
 			arm:1:30000000 "$word")"
 }
 
