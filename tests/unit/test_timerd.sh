@@ -119,7 +119,7 @@ test_deaths()
 {
 	local before kills
 	stop_daemon TERM
-	start_daemon --vm a:2 --vm b:4 --dead-ms 50 || verdict "daemon starts with little patience" "it does not"
+	start_daemon --vm a:2 --vm b:4 --dead-ms 500 || verdict "daemon starts with little patience" "it does not"
 	same "scanner killed" "fired 20 lost 0 early 0;" \
 		"$(peer a run parked:1 drain "sh:kill -KILL $(scanner)" signalled:1 generation:2 state:1 fire:0:20:100)"
 	before=$(status '.scanners[0].restarts')
@@ -217,9 +217,15 @@ has_descriptors() # COUNTS
 	[ "$(descriptors)" = "$1" ]
 }
 
+nobody_connected()
+{
+	[ "$(status 'any(.vms[]; .connected) | not')" = true ]
+}
+
 test_many()
 {
 	local before i add=() remove=() why=
+	soon nobody_connected || why+="a VM is connected; "
 	before=$(descriptors)
 	for ((i = 0; i < 200; i++)); do
 		add+=("{\"do\": \"add\", \"vm\": {\"name\": \"m$i\", \"slots\": 4, \"node\": -1, \"user\": -1,
@@ -264,17 +270,23 @@ test_ends()
 	pid=
 }
 
+too_often()
+{
+	grep -c 'connects too often' "$scratch/log"
+}
+
 # The fifth in a row, and those after it, wait.
 test_connections()
 {
-	local i
+	local i before
+	before=$(too_often)
 	start_daemon --vm a:2 || verdict "daemon starts again" "it does not"
 	for ((i = 0; i < 4; i++)); do
 		peer a greeting >/dev/null
 	done
-	same "four connections at once" 0 "$(grep -c 'connects too often' "$scratch/log")"
-	same "a fifth one waits, and comes" "slots 2 minor 1 doorbell 0x10000; 1" \
-		"$(peer a greeting) $(grep -c 'connects too often' "$scratch/log")"
+	same "four connections at once" "$before" "$(too_often)"
+	same "a fifth one waits, and comes" "slots 2 minor 1 doorbell 0x10000; $((before + 1))" \
+		"$(peer a greeting) $(too_often)"
 	same "none was refused" "[5,0]" "$(status '.vms[0] | [.connections, .connections_refused]')"
 	stop_daemon TERM
 }

@@ -575,6 +575,22 @@ static void choose(struct selection *selection, const char *line, const char *wh
 	free(t.text);
 }
 
+/* Those that run alone come last: the others are waited for once. */
+static void put_alone_last(struct selection *selection)
+{
+	struct chosen *sorted = calloc(selection->n + 1, sizeof(*sorted));
+	size_t n = 0;
+
+	if (!sorted)
+		die("out of memory");
+	for (int alone = 0; alone <= 1; alone++)
+		for (size_t i = 0; i < selection->n; i++)
+			if (selection->tests[i].alone == alone)
+				sorted[n++] = selection->tests[i];
+	free(selection->tests);
+	selection->tests = sorted;
+}
+
 /* How many VMs at once: ISOLAT_JOBS, or one for each two CPUs, and two on a small machine, since many wait more than
  * they work. */
 static unsigned int jobs_at_once(void)
@@ -606,6 +622,7 @@ int main(int argc, char **argv)
 		if (line[0] != '#' && line[0] != '\n')
 			choose(&selection, line, argc > 2 ? argv[2] : NULL);
 	fclose(matrix);
+	put_alone_last(&selection);
 	jobs.n = selection.n;
 	jobs.at_once = jobs_at_once();
 	printf("1..%zu\n", selection.n);
