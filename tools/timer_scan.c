@@ -294,21 +294,11 @@ void timer_scan_announce_death(struct timer_scan *scan)
 
 /* ---- Beats ---- */
 
-static void flush_stats(struct timer_scan *scan, struct scan_vm *vm)
-{
-	uint64_t lines = vm->passes + vm->lines;
-
-	STORE(vm->stats->passes, vm->stats->passes + vm->passes);
-	STORE(vm->stats->cycles, vm->stats->cycles + vm->cycles + lines * scan->line_cost / 1024);
-	vm->passes = vm->lines = vm->cycles = 0;
-}
-
 static void beat_vm(struct timer_scan *scan, struct scan_vm *vm)
 {
 	if (vm->state == SCAN_UNUSED)
 		return;
 	STORE(vm->header->heartbeat, ++vm->heartbeat);
-	flush_stats(scan, vm);
 	/* It rings, if it does what it says; another kernel may have booted that does not. */
 	if (vm->state != SCAN_ACTIVE && scan_header_changed(vm)) {
 		vm->last_active = scan->now;
@@ -342,10 +332,6 @@ static void beat(struct timer_scan *scan)
 
 	__atomic_store_n(&stats->beat, scan->now, __ATOMIC_RELEASE);
 	STORE(stats->gap_max, scan->gap_max * 1000000 / scan->tsc_khz);
-	if (scan->lines) {
-		scan->line_cost = scan->read_cycles * 1024 / scan->lines;
-		scan->lines = scan->read_cycles = 0;
-	}
 	if (scan->now < scan->next_cpu)
 		return;
 	scan->next_cpu = scan->now + scan->ms;
@@ -380,8 +366,6 @@ uint64_t scan_look(struct timer_scan *scan)
 		scan->gap_max = gap;
 	if (unlikely(gap > scan->ms))
 		STORE(scan->stats->gaps, scan->stats->gaps + 1);
-	scan->lines += scan->since;
-	scan->read_cycles += scan->since ? gap : 0;
 	scan->since = 0;
 	scan->now += gap;
 	return gap;

@@ -50,7 +50,6 @@ struct scan_vm {
 	uint32_t guest_state, guest_version;	/* likewise */
 	uint64_t map_host, map_guest, map_mult; /* the map in use; map_host by the clock that jumps */
 	uint64_t last_active;			/* a fire, a ring, a question: not parked soon after */
-	uint64_t passes, lines;			/* not yet in stats */
 	unsigned int nr_slots;
 	unsigned int cursor; /* where the last visit stopped, its fires used up */
 	bool runs, has_map;
@@ -61,7 +60,6 @@ struct scan_vm {
 	struct scan_slot *slot;
 	struct timer_vm_stats *stats;
 	struct scan_bucket fires, time;
-	uint64_t cycles;     /* of fires, not yet in stats */
 	uint64_t fast_until; /* it asked for the time: visited, driver or not */
 	uint64_t wake;	     /* parked: when it is looked at again */
 	uint64_t guest_khz;  /* by the map, for lateness in ns */
@@ -94,12 +92,10 @@ struct timer_scan {
 	bool mixed;	    /* of more than one VM */
 	uint64_t metered;   /* until then each visit is looked at by itself */
 	uint64_t passes;
-	uint64_t next_count;	     /* of armings */
-	bool counts;		     /* in this pass */
-	uint64_t cpu_ns, cpu_at;     /* CPU time of this thread, and when it was that */
-	long waits;		     /* how often it had waited then */
-	uint64_t lines, read_cycles; /* since the last tick: what a line costs */
-	uint64_t line_cost;	     /* as of the last tick, 1/1024 of a cycle */
+	uint64_t next_count;	 /* of armings */
+	bool counts;		 /* in this pass */
+	uint64_t cpu_ns, cpu_at; /* CPU time of this thread, and when it was that */
+	long waits;		 /* how often it had waited then */
 	uint64_t gap_max;
 	uint64_t next_tick, next_cpu, next_doorbell, next_wake;
 	unsigned int tick_at; /* the VM that is beaten for next */
@@ -114,13 +110,6 @@ struct timer_scan {
 static inline uint64_t scan_cycles(const struct timer_scan *scan, uint64_t ns)
 {
 	return (uint64_t)((unsigned __int128)ns * scan->tsc_khz / 1000000);
-}
-
-/* @n lines of @vm's page were read. */
-static inline void scan_count_lines(struct timer_scan *scan, struct scan_vm *vm, unsigned int n)
-{
-	scan->since += n;
-	vm->lines += n;
 }
 
 static inline uint64_t scan_tsc(const struct timer_scan *scan)

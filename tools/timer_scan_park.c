@@ -26,7 +26,7 @@ static void park(struct timer_scan *scan, struct scan_vm *vm, uint64_t wake, uin
 
 	STORE(*wake_tsc, wake);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	scan_count_lines(scan, vm, vm->runs ? vm->nr_slots : 1);
+	scan->since += vm->runs ? vm->nr_slots : 1;
 	if (last_pass_finds(vm, wake)) {
 		STORE(*wake_tsc, EXITLESS_AWAKE);
 		return;

@@ -15,6 +15,8 @@
 #define JUMP_SLACK_NS 50000
 /* A guest has armed no more than this between two looks at what it armed. */
 #define ARMINGS_MOST (1 << 20)
+/* What a small VM has at most. */
+#define QUIET_SLOTS 8
 /* How often lines are looked at together, where none seemed dear: in one of so many passes. */
 #define METER_PASSES 16
 /* Dear lines, of those that were looked at together, that make each visit be looked at. */
@@ -190,7 +192,6 @@ static void charge_signal(struct timer_scan *scan, struct scan_vm *vm, unsigned 
 
 	scan_look(scan);
 	took = scan->now - before;
-	vm->cycles += took;
 	charge_time(scan, vm, of_vm(scan, vm, i, took));
 }
 
@@ -341,7 +342,7 @@ static unsigned int visit_chunk(struct timer_scan *scan, struct scan_vm *vm, uns
 
 		if (unlikely(expiry <= guest)) {
 			/* What comes next looks at the clock. */
-			scan_count_lines(scan, vm, i + 1 - from);
+			scan->since += i + 1 - from;
 			from = i + 1;
 			if (!fire_due(scan, vm, i, expiry, visit))
 				break;
@@ -349,7 +350,7 @@ static unsigned int visit_chunk(struct timer_scan *scan, struct scan_vm *vm, uns
 		}
 		if (unlikely(LOAD(vm->slots[i].armed_tsc) > guest) && expiry != EXITLESS_DISARMED &&
 		    scan->now >= vm->next_jump) {
-			scan_count_lines(scan, vm, i + 1 - from);
+			scan->since += i + 1 - from;
 			from = i + 1;
 			check_jump(scan, vm, i);
 		}
@@ -359,7 +360,7 @@ static unsigned int visit_chunk(struct timer_scan *scan, struct scan_vm *vm, uns
 	if (earliest < visit->earliest)
 		visit->earliest = earliest;
 	if (from < i)
-		scan_count_lines(scan, vm, i - from);
+		scan->since += i - from;
 	return i;
 }
 
@@ -391,7 +392,6 @@ static void visit_slots(struct timer_scan *scan, struct scan_vm *vm)
 	struct visit visit = { .earliest = EXITLESS_DISARMED, .counts = scan->counts };
 	unsigned int from = vm->cursor, at;
 
-	vm->passes++;
 	vm->cursor = 0;
 	at = visit_range(scan, vm, from, vm->nr_slots, &visit);
 	if (unlikely(at < vm->nr_slots)) {
@@ -476,7 +476,7 @@ static void read_header(struct timer_scan *scan, struct scan_vm *vm)
 	uint32_t seq = __atomic_load_n(&vm->header->sync_seq, __ATOMIC_ACQUIRE);
 
 	/* The guest's two, and the host's that is answered on. */
-	scan_count_lines(scan, vm, 3);
+	scan->since += 3;
 	take_state(scan, vm);
 	/* Before the answer: a guest that has voided its map may rely on nothing firing by it from then on. */
 	take_map(scan, vm);
@@ -494,7 +494,7 @@ static void visit_unmapped(struct timer_scan *scan, struct scan_vm *vm)
 	for (unsigned int i = 0; vm->runs && earliest && i < vm->nr_slots; i++) {
 		if (LOAD(vm->slots[i].expiry) != EXITLESS_DISARMED)
 			earliest = 0;
-		scan_count_lines(scan, vm, 1);
+		scan->since++;
 		if (scan->since < SCAN_CHUNK)
 			continue;
 		meter(scan, vm);
@@ -502,6 +502,30 @@ static void visit_unmapped(struct timer_scan *scan, struct scan_vm *vm)
 			return;
 	}
 	scan_rest(scan, vm, earliest);
+}
+
+/* Whether nothing in slots [0, @vm->nr_slots) is to be looked at any closer. */
+static bool slots_are_quiet(const struct timer_scan *scan, const struct scan_vm *vm)
+{
+	uint64_t guest = scan_guest_time(scan, vm, scan->now);
+
+	for (unsigned int i = 0; i < vm->nr_slots; i++)
+		if (LOAD(vm->slots[i].expiry) <= guest || LOAD(vm->slots[i].armed_tsc) > guest)
+			return false;
+	return true;
+}
+
+/*
+ * Most visits of small VMs, in short: where there are many such, it is these that all wait for. What is read here is
+ * not used; a visit that finds something reads it itself.
+ */
+static bool is_quiet(struct timer_scan *scan, struct scan_vm *vm)
+{
+	if (vm->nr_slots > QUIET_SLOTS || scan->counts || scan->now - vm->last_active >= scan->park ||
+	    !slots_are_quiet(scan, vm))
+		return false;
+	scan->since += vm->nr_slots;
+	return true;
 }
 
 static void visit(struct timer_scan *scan, struct scan_vm *vm)
@@ -514,13 +538,13 @@ static void visit(struct timer_scan *scan, struct scan_vm *vm)
 	scan->mixed = scan->since;
 	if (scan->since >= SCAN_CHUNK || (unlikely(metered) && scan->since))
 		meter(scan, vm);
-	scan->since++; /* the header's: for the VM, passes tell */
+	scan->since++; /* the header's */
 	if (unlikely(scan_header_changed(vm)))
 		read_header(scan, vm);
-	if (likely(vm->runs && vm->has_map))
-		visit_slots(scan, vm);
-	else
+	if (unlikely(!vm->runs || !vm->has_map))
 		visit_unmapped(scan, vm);
+	else if (unlikely(!is_quiet(scan, vm)))
+		visit_slots(scan, vm);
 	if (unlikely(metered))
 		meter(scan, vm);
 }

@@ -24,8 +24,6 @@ struct timer_slot_stats {
 };
 
 struct timer_vm_stats {
-	uint64_t passes;    /* times that its slots were read, as of the last beat */
-	uint64_t cycles;    /* host TSC cycles spent on this VM: its fires, and its part of all lines that were read */
 	uint64_t limited;   /* times that a due slot was left for later, or the VM not visited, because of its limits */
 	uint64_t parked;    /* times that its page was parked */
 	uint64_t rung;	    /* doorbells that came */
