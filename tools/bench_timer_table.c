@@ -94,8 +94,7 @@ void bench_timer_print(const json_t *report)
 	       json_is_true(json_object_get(report, "lab")) ? " (emulated: times mean nothing, counts do)" : "");
 	print_cells(cells);
 	printf("\nlapic-pi: kvm.pi_inject_timer, which needs posted interrupts too. kicks: interrupts of the host's, "
-	       "and "
-	       "windows for the\nguest's: where the CPU posts interrupts (APICv, AVIC), the exitless timer's go "
-	       "too.\n");
+	       "and windows for the\nguest's: where the CPU posts interrupts (APICv, AVIC), the exitless timer's go "
+	       "too, and its MSR-w: EOIs of interrupts\nthat met another.\n");
 	print_meaning(cells);
 }
