@@ -504,28 +504,31 @@ static void visit_unmapped(struct timer_scan *scan, struct scan_vm *vm)
 	scan_rest(scan, vm, earliest);
 }
 
-/* Whether nothing in slots [0, @vm->nr_slots) is to be looked at any closer. */
-static bool slots_are_quiet(const struct timer_scan *scan, const struct scan_vm *vm)
+/* How many slots from the first on need no closer look. */
+static unsigned int quiet_slots(const struct timer_scan *scan, const struct scan_vm *vm)
 {
 	uint64_t guest = scan_guest_time(scan, vm, scan->now);
+	unsigned int i = 0;
 
-	for (unsigned int i = 0; i < vm->nr_slots; i++)
-		if (LOAD(vm->slots[i].expiry) <= guest || LOAD(vm->slots[i].armed_tsc) > guest)
-			return false;
-	return true;
+	while (i < vm->nr_slots && LOAD(vm->slots[i].expiry) > guest && LOAD(vm->slots[i].armed_tsc) <= guest)
+		i++;
+	return i;
 }
 
 /*
  * Most visits of small VMs, in short: where there are many such, it is these that all wait for. What is read here is
  * not used; a visit that finds something reads it itself.
  */
-static bool is_quiet(struct timer_scan *scan, struct scan_vm *vm)
+static bool is_quiet(struct timer_scan *scan, const struct scan_vm *vm)
 {
-	if (vm->nr_slots > QUIET_SLOTS || scan->counts || scan->now - vm->last_active >= scan->park ||
-	    !slots_are_quiet(scan, vm))
+	unsigned int n;
+
+	if (vm->nr_slots > QUIET_SLOTS || scan->counts || scan->now - vm->last_active >= scan->park)
 		return false;
-	scan->since += vm->nr_slots;
-	return true;
+	n = quiet_slots(scan, vm);
+	/* With the one that was not: those are read again, and are the VM's then too. */
+	scan->since += n < vm->nr_slots ? n + 1 : n;
+	return n == vm->nr_slots;
 }
 
 static void visit(struct timer_scan *scan, struct scan_vm *vm)

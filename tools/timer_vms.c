@@ -100,8 +100,13 @@ static void on_alarm(int signal)
 void timer_vms_catch_alarms(void)
 {
 	const struct sigaction alarm = { .sa_handler = on_alarm }; /* without SA_RESTART: it ends a write() */
+	sigset_t set;
 
 	sigaction(SIGALRM, &alarm, NULL);
+	/* Whoever started this may have blocked it. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Of this process, so that one which is kept from its CPU blames nobody. */

@@ -43,7 +43,10 @@ start_daemon() # OPTION...
 {
 	timeout 300 "$daemon" --run-dir "$run" --dead-ms 10000 "$@" 2>>"$scratch/log" &
 	timeout_pid=$!
-	soon serves || return 1
+	if ! soon serves; then
+		kill "$timeout_pid"
+		return 1
+	fi
 	pid=$(status .pid)
 }
 
