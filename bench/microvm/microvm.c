@@ -302,11 +302,10 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	/*
 	 * Emulated SVM now and then loses the host VM whose guests it runs: it is reset without a word, or its stock
 	 * kernel dies of what it never does elsewhere (an overrun stack, a warning about the FPU's owner). A guest in
-	 * such a host is reset without a word at times, and so is one that comes back from S3 while the emulator is
-	 * short of CPU. What is real comes each time.
+	 * such a host is reset without a word at times, or complains of itself before it has booted, and one that comes
+	 * back from S3 while the emulator is short of CPU is reset too. What is real comes each time.
 	 */
-	vm->lost = (!line && (!vm->booted || microvm_accel_is_emulated(vm->accel))) ||
-		   (vm->config.nested && microvm_accel_is_emulated(vm->accel));
+	vm->lost = !vm->booted || (microvm_accel_is_emulated(vm->accel) && (!line || vm->config.nested));
 	if (!line && !vm->timed_out)
 		line = last_line(errors);
 	if (!line)
