@@ -305,7 +305,8 @@ static int fail_with_console(struct microvm *vm, struct isolat_error *err, const
 	 * such a host is reset without a word at times, or complains of itself before it has booted, and one that comes
 	 * back from S3 while the emulator is short of CPU is reset too. What is real comes each time.
 	 */
-	vm->lost = !vm->booted || (microvm_accel_is_emulated(vm->accel) && (!line || vm->config.nested));
+	vm->lost = (!line && !vm->booted) ||
+		   (microvm_accel_is_emulated(vm->accel) && (!line || !vm->booted || vm->config.nested));
 	if (!line && !vm->timed_out)
 		line = last_line(errors);
 	if (!line)

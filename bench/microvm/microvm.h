@@ -117,8 +117,9 @@ int microvm_start(const struct microvm_config *config, struct microvm **vm, stru
  * Waits for the next event. Returns 1 with @event filled, 0 once the VM has ended after its MICROVM_EXIT, and -1 when
  * it panicked, died, or its time was up; the error's reason then holds the end of the console.
  * microvm_worth_retry() tells a VM that gave no answer, or died of the flaw in QEMU's emulation that often shows as
- * that (a breakpoint, patched away while another CPU ran the code, is hit all the same), from one that failed. Such a
- * VM is started anew, up to MICROVM_TRIES in all: what is real comes each time.
+ * that (a breakpoint, patched away while another CPU ran the code, is hit all the same), or, emulated or on an emulated
+ * host, died before it had booted, from one that failed. Such a VM is started anew, up to MICROVM_TRIES in all: what is
+ * real comes each time.
  */
 #define MICROVM_TRIES 3
 int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_error *err);

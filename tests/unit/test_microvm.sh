@@ -107,7 +107,7 @@ failed_with "a hang ends at --timeout" "no end within 6 s"
 run --kernel "$kernel" --vcpus 1 --accel tcg --timeout 10 --retry --append rdinit=/none -- /none
 why=
 [ "$code $(grep -c '^isolat-microvm: retried: ' "$scratch/err")" = "1 2" ] || why="exit code $code: $(cat "$scratch/err")"
-verdict "what dies before it has booted is tried three times" "$why"
+verdict "an emulated VM that dies before it has booted is tried three times" "$why"
 nothing_left "failures"
 
 # kill -9 of the launcher: QEMU, and virtiofsd where it may be used, go with it.
