@@ -49,7 +49,7 @@ void timer_vm_unserve(struct timer_vm *vm);
 /* Marks the page dead. Its slots are then to be signalled by timer_vms_kick(). */
 void timer_vm_mark_dead(struct timer_vm *vm);
 
-/* Once, before the first kick: SIGALRM, by which timer_vms_kick() ends writes that block, comes, and ends no process. */
+/* Once, before the first kick: SIGALRM, by which timer_vms_kick() ends writes that block, comes and ends no process. */
 void timer_vms_catch_alarms(void);
 
 /*

@@ -57,9 +57,13 @@ test_folder()
 	kill -TERM $!
 	wait $!
 	chmod 750 "$dir"
-	(umask 0 && exec timeout 20 "$daemon" --run-dir "$dir" 2>"$scratch/err") &
+	(umask 0 && exec timeout 20 env --block-signal=ALRM "$daemon" --run-dir "$dir" 2>"$scratch/err") &
 	soon test -S "$dir/control"
 	same "that of a folder which was there" 750 "$(stat -c %a "$dir")"
+	pid=$("$isolat" timer status --json --run-dir "$dir" | jq .pid)
+	same "SIGALRM comes in, whoever blocked it" 0 \
+		$((0x$(sed -n 's/^SigBlk:\t//p' "/proc/$pid/status") & 1 << $(kill -l ALRM) - 1))
+	pid=
 	kill -TERM $!
 	wait $!
 }
