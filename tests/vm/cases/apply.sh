@@ -143,7 +143,7 @@ check 'apply with cpusets' 0 $code
 cpus=$("$isolat" status --json | jq -r '.vms[0].cpus')
 check 'the CPUs of the cgroup' "$cpus" "$(cat /sys/fs/cgroup/isolat/vm0/cpuset.cpus.effective)"
 check 'the process is in it' '0::/isolat/vm0' "$(grep ^0:: "/proc/${vms[0]}/cgroup")"
-check 'a thread that was pinned elsewhere has the CPUs of the VM' "$cpus" "$(affinities | head -n 1 | cut -f 2)"
+check 'a thread that was pinned elsewhere has the CPUs of the VM' "$cpus" "$(affinities | sed -n 1p | cut -f 2)"
 run undo
 check 'each thread is pinned as before' '' "$(affinities | diff "$scratch/affinities" -)"
 check 'undo' 0 $code

@@ -3,17 +3,13 @@
 # theirs, and check.sh's check().
 # shellcheck shell=bash disable=SC2154,SC2034
 
+# Few programs: an emulated machine takes its time for each.
 listing()
 {
-	local file
 	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type d -print | sort
-	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f -print | sort |
-		while read -r file; do
-			case $file in
-			*/tasks) sed "s|^|$file:|" "$file" | grep -wE "$pids" ;;
-			*) sed "s|^|$file:|" "$file" ;;
-			esac
-		done
+	find $resctrl -path $resctrl/info -prune -o -path '*/mon_data' -prune -o -type f ! -name tasks -print0 |
+		sort -z | xargs -0 grep -H ''
+	find $resctrl -name tasks -print0 | sort -z | xargs -0 grep -HwE "$pids"
 	grep resctrl /proc/self/mounts
 }
 
@@ -34,13 +30,19 @@ run() # ARGUMENTS...: isolat; its exit code in $code
 # the register is (linear=0).
 tell_lines() # CLASS
 {
-	local resource domain value
-	sed 's/^ *//' | while IFS=: read -r resource values; do
-		tr ';' '\n' <<<"$values" | while IFS='=' read -r domain value; do
-			case $resource in
+	local resource values one domain value
+	while IFS=: read -r resource values; do
+		values=${values// /}
+		for one in ${values//;/ }; do
+			domain=${one%=*} value=${one#*=}
+			case ${resource// /} in
 			L3) echo "rdt-is $domain $1 $value" ;;
-			# Intel's register holds what is throttled, AMD's the limit.
-			MB) echo "rdt-mb $domain $1 $([ "$linear" = 1 ] && echo $((100 - value)) || echo $((10#$value)))" ;;
+			MB)
+				value=$((10#$value))
+				# Intel's register holds what is throttled, AMD's the limit.
+				[ "$linear" != 1 ] || value=$((100 - value))
+				echo "rdt-mb $domain $1 $value"
+				;;
 			esac
 		done
 	done
