@@ -10,7 +10,7 @@
  *	xt_stats.c	debugfs
  *
  * All that changes slowly is under xt.lock.  Nobody who holds it sleeps on a timer: that timer could be one of ours,
- *and the agent dead.
+ * and the agent dead.
  */
 #ifndef ISOLAT_XT_H
 #define ISOLAT_XT_H

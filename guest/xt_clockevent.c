@@ -82,11 +82,11 @@ static int xt_set_next_event(unsigned long delta, struct clock_event_device *evt
 	c->pending = deadline;
 	WRITE_ONCE(c->slot->armed_tsc, now);
 	WRITE_ONCE(c->slot->seq, ++c->seq);
-	smp_store_release(&c->slot->expiry, deadline);
+	virt_store_release(&c->slot->expiry, deadline);
 
 	if (xt.minor >= 1) {
 		/* Pairs with the agent's, between its store of agent_wake_tsc and its last pass over the slots. */
-		smp_mb();
+		virt_mb();
 		if (unlikely(deadline < READ_ONCE(xt.header->agent_wake_tsc))) {
 			c->n.rings++;
 			writel(xt.doorbell, xt.doorbell_reg);
@@ -105,7 +105,7 @@ static int xt_shut_down(struct clock_event_device *evt)
 	if (c->pending != EXITLESS_DISARMED)
 		c->n.cancelled++;
 	c->pending = EXITLESS_DISARMED;
-	smp_store_release(&c->slot->expiry, EXITLESS_DISARMED);
+	virt_store_release(&c->slot->expiry, EXITLESS_DISARMED);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static void xt_disbelieve_map(struct xt_cpu *c)
  */
 static void xt_fire(struct xt_cpu *c)
 {
-	u64 expiry = smp_load_acquire(&c->slot->expiry), now = rdtsc_ordered();
+	u64 expiry = virt_load_acquire(&c->slot->expiry), now = rdtsc_ordered();
 
 	if (c->pending == EXITLESS_DISARMED) {
 		c->n.noop++;
@@ -190,7 +190,7 @@ static void xt_register(void *cpu)
 	struct xt_cpu *c = cpu;
 
 	c->pending = EXITLESS_DISARMED;
-	smp_store_release(&c->slot->expiry, EXITLESS_DISARMED);
+	virt_store_release(&c->slot->expiry, EXITLESS_DISARMED);
 	c->heartbeat = READ_ONCE(xt.header->heartbeat);
 	c->beat_tsc = rdtsc();
 	/* No owner: each registered device would hold the module, which could then never be unloaded. */

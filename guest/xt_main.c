@@ -229,7 +229,6 @@ err_disable:
 	return err;
 }
 
-/* Also on reboot and kexec: the next kernel must find no vector that fires, and the agent nothing to do. */
 static bool xt_any_on(void)
 {
 	unsigned int cpu;
@@ -241,6 +240,7 @@ static bool xt_any_on(void)
 	return false;
 }
 
+/* Also on reboot and kexec: the next kernel must find no vector that fires, and the agent nothing to do. */
 static void xt_remove(struct pci_dev *pdev)
 {
 	if (pdev != xt.pdev)

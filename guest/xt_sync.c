@@ -47,7 +47,7 @@ static void xt_publish(void)
 	struct exitless_header *header = xt.header;
 
 	WRITE_ONCE(header->map_seq, xt.map_seq + 1);
-	smp_wmb();
+	virt_wmb();
 	WRITE_ONCE(header->map_host, line.host);
 	WRITE_ONCE(header->map_guest, line.guest);
 	WRITE_ONCE(header->map_mult, line.mult);
@@ -55,7 +55,7 @@ static void xt_publish(void)
 	xt.map_seq += 2;
 	if (!xt.map_seq) /* 0 says that there is none */
 		xt.map_seq = 2;
-	smp_store_release(&header->map_seq, xt.map_seq);
+	virt_store_release(&header->map_seq, xt.map_seq);
 }
 
 /* One question, and the answer into the map.  False: there was none while there was hope. */
@@ -65,9 +65,9 @@ static bool xt_ask(u32 seq)
 	u64 g1, host, g2;
 
 	g1 = rdtsc_ordered();
-	smp_store_release(&header->sync_seq, seq);
+	virt_store_release(&header->sync_seq, seq);
 	if (xt.minor >= 1) {
-		smp_mb(); /* as where a timer is armed */
+		virt_mb(); /* as where a timer is armed */
 		if (READ_ONCE(header->agent_wake_tsc) != EXITLESS_AWAKE)
 			writel(xt.doorbell, xt.doorbell_reg);
 	}
@@ -75,7 +75,7 @@ static bool xt_ask(u32 seq)
 		/* Before the look for the answer: where this vCPU stood still in between, it is there. */
 		bool hope = xt_beats() && rdtsc() - g1 <= xt_ms(max_t(u32, XT_ANSWER_MS, READ_ONCE(xt_dead_ms)));
 
-		if (smp_load_acquire(&header->sync_ack) == seq)
+		if (virt_load_acquire(&header->sync_ack) == seq)
 			break;
 		if (!hope)
 			return false;

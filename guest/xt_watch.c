@@ -169,7 +169,7 @@ static void xt_leave(enum xt_state state)
 {
 	xt.state = state;
 	xt_apply();
-	smp_store_release(&xt.header->guest_state, EXITLESS_GUEST_NONE);
+	virt_store_release(&xt.header->guest_state, EXITLESS_GUEST_NONE);
 	xt_sync_forget();
 }
 
@@ -192,7 +192,7 @@ static bool xt_agent_is_there(void)
 	/* From its first beat again on. */
 	if (!beats)
 		xt.fallen_tsc = rdtsc();
-	if (smp_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS)
+	if (virt_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS)
 		return false;
 	if (xt.state != XT_FALLBACK || READ_ONCE(xt.header->generation) != xt.generation)
 		return true;
@@ -246,7 +246,7 @@ static void xt_try(void)
 	WRITE_ONCE(xt.generation, READ_ONCE(header->generation));
 	WRITE_ONCE(header->guest_tsc_khz, tsc_khz);
 	WRITE_ONCE(header->guest_version, EXITLESS_VERSION(EXITLESS_VERSION_MAJOR, xt.minor));
-	smp_store_release(&header->guest_state, EXITLESS_GUEST_RUNS);
+	virt_store_release(&header->guest_state, EXITLESS_GUEST_RUNS);
 	xt_sync_forget();
 	xt.beat_tsc = rdtsc();
 	if (xt_sync()) {
@@ -264,7 +264,7 @@ static void xt_check(unsigned long why)
 	u32 generation = READ_ONCE(xt.header->generation);
 	bool due;
 
-	if (smp_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS) {
+	if (virt_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS) {
 		xt_fall_back("the agent ended");
 		return;
 	}
