@@ -38,6 +38,12 @@ struct step_kind {
 	 */
 	bool (*falls_with)(const char *value, const char *kind, const char *other);
 	/*
+	 * Whether an object that has @value keeps the object that @kind and @other name from being removed: a process
+	 * in a cgroup. It is then first given back what it was, also where a step has something new for it. NULL:
+	 * never.
+	 */
+	bool (*keeps)(const char *value, const char *kind, const char *other);
+	/*
 	 * Whether writing @to over @from can have made @now, of hardware that rounds: who was killed between writing
 	 * and reading back has not said what it became. NULL: only @to itself.
 	 */
@@ -50,8 +56,9 @@ struct step_kind {
 	bool (*part)(const char *before, const char *set, const char *now, char **to, char **theirs);
 	/*
 	 * What has come to @set by the object, and is in no record: the processes that one has forked in its cgroup.
-	 * It is given what the object was @before. Called when a step is taken back, of an object that is gone, too.
-	 * NULL: there is no such thing.
+	 * It is given what the object was @before. Called when a step is taken back, of an object that is gone, too;
+	 * not of one that comes back to what an earlier commit has made it, for there others may have come to @set
+	 * whom that has put there. NULL: there is no such thing.
 	 */
 	int (*follow)(void *host, const char *object, const char *set, const char *before, struct isolat_error *err);
 	/*

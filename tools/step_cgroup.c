@@ -602,9 +602,15 @@ static int bring_rest(void *data, const char *object, const char *place, const c
 			 : 0;
 }
 
+static bool keeps_cgroup(const char *value, const char *kind, const char *other)
+{
+	return !strcmp(kind, step_cgroup.name) && cgroup_path_is_within(value, other);
+}
+
 const struct step_kind step_cgroup_task = {
 	.name = "cgroup-task",
 	.read = read_process,
 	.write = write_process,
+	.keeps = keeps_cgroup,
 	.follow = bring_rest,
 };

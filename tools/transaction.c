@@ -41,6 +41,14 @@ bool transaction_falls_with(const struct transaction *t, const json_t *item, con
 	       kind->falls_with(value, transaction_text(owner, "kind"), transaction_text(owner, "object"));
 }
 
+bool transaction_keeps(const struct transaction *t, const json_t *entry, const json_t *other)
+{
+	const struct step_kind *kind = transaction_kind_of(t, entry);
+
+	return kind->keeps && kind->keeps(transaction_text(entry, "set"), transaction_text(other, "kind"),
+					  transaction_text(other, "object"));
+}
+
 size_t transaction_owner(const struct transaction *t, const json_t *item, const json_t *items, size_t n)
 {
 	if (!transaction_kind_of(t, item)->goes_with)

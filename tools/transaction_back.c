@@ -188,6 +188,16 @@ bool transaction_part(const struct transaction *t, const json_t *item, const cha
 	return kind->part && kind->part(before(item), made(item), now, to, theirs);
 }
 
+char *transaction_origin(const struct transaction *t, const json_t *entry, const char *now)
+{
+	char *to, *theirs;
+
+	if (!strcmp(now, made(entry)) || !transaction_part(t, entry, now, &to, &theirs))
+		return strdup(before(entry));
+	free(theirs);
+	return to ? to : strdup(now);
+}
+
 int transaction_follow(const struct transaction *t, const json_t *item, struct isolat_error *err)
 {
 	const struct step_kind *kind = transaction_kind_of(t, item);
@@ -238,6 +248,27 @@ static void take_back_from(struct back *b, size_t i, const char *now)
 	}
 }
 
+/* An entry's index; the record's size if there is none. */
+static size_t find(const json_t *record, const json_t *step)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (record, i, entry) {
+		if (is_of(entry, step))
+			return i;
+	}
+	return i;
+}
+
+/* Of a tail, whose record stands. */
+static bool comes_back_to_record(const struct back *b, const json_t *item)
+{
+	const json_t *record = b->t->journal.record, *entry = json_array_get(record, find(record, item));
+
+	return entry && !strcmp(before(item), made(entry));
+}
+
 static void take_back(struct back *b, size_t i)
 {
 	const json_t *item = json_array_get(b->items, i);
@@ -251,7 +282,9 @@ static void take_back(struct back *b, size_t i)
 	if (now)
 		take_back_from(b, i, now);
 	free(now);
-	if (!b->fate[i].stuck && transaction_follow(b->t, item, &err))
+	if (b->fate[i].stuck || comes_back_to_record(b, item))
+		return;
+	if (transaction_follow(b->t, item, &err))
 		stick(b, i, NULL, &err);
 }
 
@@ -296,25 +329,15 @@ static void end_back(struct back *b)
 
 /* ---- The tail ---- */
 
-static size_t find(const json_t *record, const json_t *step)
-{
-	json_t *entry;
-	size_t i;
-
-	json_array_foreach (record, i, entry) {
-		if (is_of(entry, step))
-			return i;
-	}
-	return i;
-}
-
 /* What a step has made of its object, and could not take back, is an entry of the record. */
-static int keep_step(json_t *record, const json_t *step, const char *now, struct isolat_error *err)
+static int keep_step(const struct transaction *t, json_t *record, const json_t *step, const char *now,
+		     struct isolat_error *err)
 {
 	size_t i = find(record, step);
 	json_t *old = json_array_get(record, i);
 	const char *to = transaction_text(step, "to");
 	json_t *entry;
+	char *first;
 	int rc;
 
 	/* One that was to bring its object back to the beginning changes nothing about its entry. */
@@ -322,8 +345,12 @@ static int keep_step(json_t *record, const json_t *step, const char *now, struct
 		return 0;
 	if (!now)
 		now = transaction_text(step, "set");
-	entry = transaction_entry_new(transaction_text(step, "kind"), transaction_text(step, "object"),
-				      old ? transaction_text(old, "before") : before(step), to, now ? now : to, err);
+	first = old ? transaction_origin(t, old, before(step)) : strdup(before(step));
+	if (!first)
+		return isolat_fail(err, ISOLAT_FAILED, "take back", transaction_text(step, "object"), "out of memory");
+	entry = transaction_entry_new(transaction_text(step, "kind"), transaction_text(step, "object"), first, to,
+				      now ? now : to, err);
+	free(first);
 	if (!entry)
 		return -1;
 	rc = old ? json_array_set_new(record, i, entry) : json_array_append_new(record, entry);
@@ -338,7 +365,7 @@ static int keep_steps(const struct back *b, struct isolat_error *err)
 
 	for (size_t i = 0; !rc && i < b->n; i++) {
 		if (b->fate[i].stuck)
-			rc = keep_step(record, json_array_get(b->items, i), b->fate[i].now, err);
+			rc = keep_step(b->t, record, json_array_get(b->items, i), b->fate[i].now, err);
 	}
 	if (!rc)
 		rc = journal_amend(j, record, err);

@@ -30,6 +30,9 @@ bool transaction_goes_with(const struct transaction *t, const json_t *item, cons
 /* Whether an object of @item's kind gets another value than @value when the object of @owner is removed. */
 bool transaction_falls_with(const struct transaction *t, const json_t *item, const char *value, const json_t *owner);
 
+/* Whether the object of @entry, as the record has it, keeps that of @other from being removed. */
+bool transaction_keeps(const struct transaction *t, const json_t *entry, const json_t *other);
+
 /* Which of the first @n @items @item goes with; NO_OWNER if none. */
 #define NO_OWNER ((size_t)-1)
 size_t transaction_owner(const struct transaction *t, const json_t *item, const json_t *items, size_t n);
@@ -52,6 +55,13 @@ void transaction_left_part(const struct transaction *t, const json_t *item, cons
 
 /* As step_kind.part; false also for a kind whose values have no parts. */
 bool transaction_part(const struct transaction *t, const json_t *item, const char *now, char **to, char **theirs);
+
+/*
+ * What the object of @entry is to come back to in the end, should it be changed from @now: the value before the first
+ * change, but with those parts as they are @now that somebody else has changed since. The caller frees it; NULL: no
+ * memory.
+ */
+char *transaction_origin(const struct transaction *t, const json_t *entry, const char *now);
 
 /* As step_kind.follow. */
 int transaction_follow(const struct transaction *t, const json_t *item, struct isolat_error *err);

@@ -234,12 +234,25 @@ static bool falls_with_retired(const struct run *r, const json_t *entry)
 	return false;
 }
 
+/* One that a step gives another value, and that keeps what is to go from being removed until then. */
+static bool keeps_retired(const struct run *r, const json_t *entry)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach (r->retired, i, other) {
+		if (transaction_keeps(r->t, entry, other))
+			return true;
+	}
+	return false;
+}
+
 /* On the way back through the record. */
 static int retire_or_note(struct run *r, const json_t *entry, size_t i)
 {
 	if (goes_with_retired(r, i))
 		return note_value(r, entry);
-	if (!is_mentioned(r, entry))
+	if (!is_mentioned(r, entry) || keeps_retired(r, entry))
 		return retire(r, entry);
 	return falls_with_retired(r, entry) ? note_value(r, entry) : 0;
 }
@@ -335,9 +348,8 @@ static int read_all_back(struct run *r)
 	return rc;
 }
 
-static int change_and_record(struct run *r, const struct step *step, const json_t *entry, const char *now)
+static int change_and_record(struct run *r, const struct step *step, const char *before, const char *now)
 {
-	const char *before = entry ? transaction_text(entry, "before") : now;
 	char *set;
 	int rc;
 
@@ -350,23 +362,37 @@ static int change_and_record(struct run *r, const struct step *step, const json_
 	return rc;
 }
 
+/* @entry is the record's for it, or NULL. */
+static int run_from(struct run *r, const struct step *step, const json_t *entry, const char *now)
+{
+	bool ours = entry && !strcmp(now, transaction_text(entry, "set"));
+	bool asked = ours && !strcmp(step->to, transaction_text(entry, "to"));
+	char *before;
+	int rc;
+
+	/* What somebody else has made as it is asked for is theirs, and stays so; of a value with parts, those are. */
+	if (!entry || (!ours && !step->kind->part && !strcmp(now, step->to)))
+		before = strdup(now);
+	else
+		before = transaction_origin(r->t, entry, now);
+	if (!before)
+		return no_memory(r);
+	if (asked || !strcmp(now, step->to))
+		rc = record(r, step, before, now);
+	else
+		rc = change_and_record(r, step, before, now);
+	free(before);
+	return rc;
+}
+
 static int run_step(struct run *r, const struct step *step)
 {
-	const json_t *entry = look_up(r->entries, step->kind->name, step->object);
 	char *now = NULL;
-	bool ours, asked;
 	int rc;
 
 	if (step->kind->read(r->t->config.host, step->object, &now, r->err))
 		return -1;
-	if (!now)
-		return 0;
-	ours = entry && !strcmp(now, transaction_text(entry, "set"));
-	asked = ours && !strcmp(step->to, transaction_text(entry, "to"));
-	if (asked || !strcmp(now, step->to))
-		rc = record(r, step, ours ? transaction_text(entry, "before") : now, now);
-	else
-		rc = change_and_record(r, step, entry, now);
+	rc = now ? run_from(r, step, look_up(r->entries, step->kind->name, step->object), now) : 0;
 	free(now);
 	return rc;
 }

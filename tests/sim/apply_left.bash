@@ -79,6 +79,18 @@ left_and_named()
 	default_again
 	verdict 'and the rest is back' "$(as_before)"
 
+	grep -v 'name: vm[1-9]' "$scratch/profile" >"$scratch/profile.lone"
+	for form in profile profile.lone; do
+		apply
+		echo 'MB:0=50' >$resctrl/schemata
+		run apply --profile "$scratch/$form" --no-cpusets
+		why=$(says 0 .)
+		run undo
+		why+=$(says 0 '^undone')$(grep -q 'L3:0=7ff;' $resctrl/schemata || cat $resctrl/schemata)$(grep -q 'MB:0= *50;' $resctrl/schemata || echo 'theirs is gone')
+		default_again
+		verdict "likewise where $form is applied in between" "$why$(as_before)"
+	done
+
 	kill_runs latency
 	verdict 'verify and status see what a killed run has left' "$(half_made false)"
 	default_l3 1

@@ -181,6 +181,16 @@ static void test_goes_with(void **state)
 
 /* ---- cgroup-task ---- */
 
+static void test_keeps(void **state)
+{
+	assert_true(step_cgroup_task.keeps("isolat/web", "cgroup", "isolat/web"));
+	assert_true(step_cgroup_task.keeps("isolat/web/x", "cgroup", "isolat/web"));
+	assert_true(step_cgroup_task.keeps("isolat/web", "cgroup", "isolat"));
+	assert_false(step_cgroup_task.keeps("isolat/web", "cgroup", "isolat/we"));
+	assert_false(step_cgroup_task.keeps("isolat/web", "group", "isolat/web"));
+	assert_false(step_cgroup_task.keeps("", "cgroup", "isolat"));
+}
+
 static void test_process(void **state)
 {
 	put_process(12, 500, "3:cpuset:/v1\n1:name=systemd:/a\n0::/system.slice\n");
@@ -476,6 +486,7 @@ int main(int argc, char **argv)
 		TEST(test_file_fails),
 		TEST(test_partition),
 		TEST(test_goes_with),
+		TEST(test_keeps),
 		TEST(test_process),
 		TEST(test_process_refused),
 		TEST(test_process_gone),

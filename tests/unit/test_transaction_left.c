@@ -18,6 +18,8 @@ static struct {
 	const char *becomes;	 /* what a write makes of all values; NULL: what is written */
 	enum isolat_code follow; /* what following fails with */
 	unsigned int writes;
+	unsigned int good; /* so many of them succeed; 0: all */
+	bool fails_once;   /* but for one all behind them do */
 } host;
 
 /* ---- The kind ---- */
@@ -30,10 +32,24 @@ static int read_pair(void *data, const char *object, char **value, struct isolat
 	return 0;
 }
 
+/* While b has such a value a cannot go back. */
+static bool is_holding(const char *value)
+{
+	return *value == '4';
+}
+
+static bool keeps_pair(const char *value, const char *kind, const char *other)
+{
+	return is_holding(value) && !strcmp(kind, "pair") && !strcmp(other, "a");
+}
+
 static int write_pair(void *data, const char *object, const char *from, const char *to, struct isolat_error *e)
 {
 	host.writes++;
-	if (host.fails && !strcmp(host.fails, object))
+	if (*object == 'a' && is_holding(host.value[1]) && !strcmp(to, "1 2"))
+		return isolat_fail(e, ISOLAT_FAILED, "write", object, "b is in it");
+	if ((host.fails && !strcmp(host.fails, object)) ||
+	    (host.good && (host.fails_once ? host.writes == host.good + 1 : host.writes > host.good)))
 		return isolat_fail(e, host.code, "write", object, "it does not take it");
 	snprintf(host.value[*object - 'a'], 16, "%s", host.becomes ? host.becomes : to);
 	return 0;
@@ -74,6 +90,7 @@ static const struct step_kind pair = {
 	.write = write_pair,
 	.part = part_pair,
 	.follow = follow_pair,
+	.keeps = keeps_pair,
 };
 static const struct step_kind *const kinds[] = { &pair, NULL };
 
@@ -186,6 +203,58 @@ static void a_retired_part_goes_back(void **state)
 	expect('b', "1 2");
 }
 
+/* The next profile asks for that part as it finds it: for what they have made of it. */
+static void their_part_stays_theirs_when_it_is_applied_again(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	change_it('a', "5 9");
+	assert_int_equal(apply("5 9", NULL), 0);
+	expect('a', "5 9");
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 9");
+	assert_string_equal(left, "");
+}
+
+static void their_part_stays_theirs_when_another_is_applied(void **state)
+{
+	static const char *const next[] = { "7 9", "7 8", "5 8" };
+
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+		begin(NULL);
+		assert_int_equal(apply("5 6", NULL), 0);
+		change_it('a', "5 9");
+		assert_int_equal(apply(next[i], NULL), 0);
+		expect('a', next[i]);
+		assert_int_equal(undo(0), 0);
+		expect('a', "1 9");
+	}
+}
+
+static void all_that_is_theirs_and_asked_for_is_forgotten(void **state)
+{
+	assert_int_equal(apply("5 6", NULL), 0);
+	change_it('a', "8 9");
+	assert_int_equal(apply("8 9", NULL), 0);
+	assert_int_equal(undo(0), 0);
+	expect('a', "8 9");
+	assert_string_equal(left, "");
+}
+
+static void their_part_stays_theirs_when_rolling_back_fails(void **state)
+{
+	assert_int_equal(apply("5 6", "5 6"), 0);
+	change_it('a', "5 9");
+	host.writes = 0;
+	host.good = 1; /* the one of a: b's fails, and so does a's way back */
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(apply("7 8", "7 8"), -1);
+	expect('a', "7 8");
+	host.good = 0;
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 9");
+	expect('b', "1 2");
+}
+
 /* ---- Values that cannot be had any more ---- */
 
 static void what_cannot_come_back_is_left_and_forgotten(void **state)
@@ -282,6 +351,63 @@ static void it_follows_on_the_way_back(void **state)
 	assert_non_null(strstr(followed, "a: 5 6>1 2\n"));
 }
 
+/* To what the record holds: others that are where it was made for are the record's, too. */
+static void it_does_not_follow_back_to_the_record(void **state)
+{
+	assert_int_equal(apply("5 6", "7 8"), 0);
+	host.fails = "b";
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(apply("3 4", "3 4"), -1);
+	expect('a', "5 6");
+	assert_null(strstr(followed, "a: 3 4>5 6\n"));
+	assert_null(strstr(followed, "a: "));
+}
+
+/* ---- What keeps an object from going ---- */
+
+static void it_is_given_back_first(void **state)
+{
+	assert_int_equal(apply("7 8", "4 6"), 0);
+	assert_int_equal(apply(NULL, "3 4"), 0);
+	assert_string_equal(left, "");
+	assert_string_equal(followed, "b: 4 6>1 2\na: 7 8>1 2\n");
+	expect('b', "3 4");
+	expect('a', "1 2");
+	assert_int_equal(undo(0), 0);
+	expect('b', "1 2");
+}
+
+static void it_comes_back_when_that_fails(void **state)
+{
+	assert_int_equal(apply("7 8", "4 6"), 0);
+	host.writes = 0;
+	host.good = 2; /* b and a go back; b's step fails */
+	host.code = ISOLAT_FAILED;
+	host.fails_once = true;
+	assert_int_equal(apply(NULL, "3 4"), -1);
+	expect('a', "7 8");
+	expect('b', "4 6");
+	assert_int_equal(undo(0), 0);
+	expect('a', "1 2");
+	expect('b', "1 2");
+}
+
+/* Not to what the record holds, but on the way there: what has come with it meanwhile does not stay behind. */
+static void it_is_followed_to_where_it_was_put_first(void **state)
+{
+	const struct step step = { .kind = &pair, .object = "b", .to = "3 4" };
+	struct transaction *t;
+
+	assert_int_equal(apply("7 8", "4 6"), 0);
+	t = open_it();
+	assert_int_equal(transaction_run(t, &step, 1, NULL, &err), 0);
+	followed[0] = '\0';
+	transaction_close(t);
+	assert_string_equal(followed, "b: 3 4>1 2\n");
+	expect('a', "7 8");
+	expect('b', "4 6");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +415,10 @@ int main(void)
 		cmocka_unit_test_setup(nothing_is_written_where_all_is_theirs, begin),
 		cmocka_unit_test_setup(a_part_that_fails_is_tried_again, begin),
 		cmocka_unit_test_setup(a_retired_part_goes_back, begin),
+		cmocka_unit_test_setup(their_part_stays_theirs_when_it_is_applied_again, begin),
+		cmocka_unit_test_setup(their_part_stays_theirs_when_another_is_applied, begin),
+		cmocka_unit_test_setup(all_that_is_theirs_and_asked_for_is_forgotten, begin),
+		cmocka_unit_test_setup(their_part_stays_theirs_when_rolling_back_fails, begin),
 		cmocka_unit_test_setup(what_cannot_come_back_is_left_and_forgotten, begin),
 		cmocka_unit_test_setup(a_third_value_is_left_and_forgotten, begin),
 		cmocka_unit_test_setup(it_does_not_keep_another_profile_out, begin),
@@ -296,6 +426,10 @@ int main(void)
 		cmocka_unit_test_setup(it_follows_also_one_that_is_gone, begin),
 		cmocka_unit_test_setup(it_is_tried_again, begin),
 		cmocka_unit_test_setup(it_follows_on_the_way_back, begin),
+		cmocka_unit_test_setup(it_does_not_follow_back_to_the_record, begin),
+		cmocka_unit_test_setup(it_is_given_back_first, begin),
+		cmocka_unit_test_setup(it_comes_back_when_that_fails, begin),
+		cmocka_unit_test_setup(it_is_followed_to_where_it_was_put_first, begin),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

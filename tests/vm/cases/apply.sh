@@ -144,6 +144,15 @@ cpus=$("$isolat" status --json | jq -r '.vms[0].cpus')
 check 'the CPUs of the cgroup' "$cpus" "$(cat /sys/fs/cgroup/isolat/vm0/cpuset.cpus.effective)"
 check 'the process is in it' '0::/isolat/vm0' "$(grep ^0:: "/proc/${vms[0]}/cgroup")"
 check 'a thread that was pinned elsewhere has the CPUs of the VM' "$cpus" "$(affinities | sed -n 1p | cut -f 2)"
+sed 's/name: vm0,/name: renamed,/; s/name: vm2,/name: vm9,/; s/name: vm3,/name: vm2,/; s/name: vm9,/name: vm3,/' \
+	"$scratch/profile" >"$scratch/profile.renamed"
+run apply --profile "$scratch/profile.renamed"
+check 'apply with another name for a VM, and two that have changed theirs' 0 $code
+check 'they are in the cgroups of their names' '0::/isolat/renamed 0::/isolat/vm3 0::/isolat/vm2' \
+	"$(grep -h ^0:: "/proc/${vms[0]}/cgroup" "/proc/${vms[2]}/cgroup" "/proc/${vms[3]}/cgroup" | xargs)"
+check 'and the old name has none' no "$([ -d /sys/fs/cgroup/isolat/vm0 ] && echo yes || echo no)"
+run apply --profile "$scratch/profile.renamed"
+check 'once more' 'nothing was written' "$(grep -o 'nothing was written' "$scratch/out")"
 run undo
 check 'each thread is pinned as before' '' "$(affinities | diff "$scratch/affinities" -)"
 check 'undo' 0 $code
