@@ -238,10 +238,11 @@ static int open_engine(const struct applied_options *options, const char *name, 
 	return rdt_engine_lock(a->engine, a->use != APPLIED_READ, err);
 }
 
-static int open_journal(const struct applied_options *options, struct applied *a, struct isolat_error *err)
+static int open_journal(struct applied *a, const char *name, struct transaction **t, bool *recovered,
+			struct isolat_error *err)
 {
 	struct transaction_config config = {
-		.name = options->name ? options->name : APPLIED_NAME,
+		.name = name,
 		.locked = &a->folder,
 		.kinds = a->vanished ? kinds_without_resctrl : kinds,
 		.host = &a->host,
@@ -250,7 +251,12 @@ static int open_journal(const struct applied_options *options, struct applied *a
 		.data = a,
 	};
 
-	return transaction_open(&config, a->use == APPLIED_READ, &a->t, &a->recovered, err);
+	return transaction_open(&config, a->use == APPLIED_READ, t, recovered, err);
+}
+
+int applied_open_beside(struct applied *a, const char *name, struct transaction **t, struct isolat_error *err)
+{
+	return open_journal(a, name, t, NULL, err);
 }
 
 /* What the verbs take from the record without another look. To take it back none of this is needed. */
@@ -281,7 +287,10 @@ static int open_locked(const struct applied_options *options, struct applied *a,
 	if (choose_engine(options, a, name, err) || (*name && open_engine(options, name, a, err)) ||
 	    (a->use == APPLIED_CHANGE && write_engine_name(a, a->engine->ops->name, err)))
 		return -1;
-	return open_journal(options, a, err) || check_about(options, a, err) ? -1 : 0;
+	return open_journal(a, options->name ? options->name : APPLIED_NAME, &a->t, &a->recovered, err) ||
+			       check_about(options, a, err)
+		       ? -1
+		       : 0;
 }
 
 int applied_open(const struct applied_options *options, enum applied_use use, struct applied *a,

@@ -57,6 +57,10 @@ int applied_open(const struct applied_options *options, enum applied_use use, st
 		 struct isolat_error *err);
 void applied_close(struct applied *a);
 
+/* Opens the journal @name, too, under the same locks. The caller ends it by transaction_close(), before @a is closed.
+ */
+int applied_open_beside(struct applied *a, const char *name, struct transaction **t, struct isolat_error *err);
+
 /* Whether a profile stands applied. */
 bool applied_stands(const struct applied *a);
 

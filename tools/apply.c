@@ -313,10 +313,10 @@ static int apply_plan(struct job *j)
 static int work(struct job *j)
 {
 	size_t runs;
+	bool stuck;
 
 	if (profile_read(j->request->profile, &j->profile, j->err) ||
-	    run_left_take_back(&j->request->applied, &runs, j->err) ||
-	    applied_open(&j->request->applied, APPLIED_CHANGE, &j->applied, j->err))
+	    run_left_open(&j->request->applied, APPLIED_CHANGE, &j->applied, &runs, &stuck, NULL, j->err))
 		return -1;
 	/* Until here a signal ends it at once: nothing was changed, or what a killed one had left is left again. */
 	interrupt_hold();

@@ -57,6 +57,7 @@ struct child {
 	pid_t pid;
 	int go; /* its CPUs, as a list with its NUL: begin; the pipe's end: do not */
 	pid_t guard;
+	bool placed; /* its place is made, or was begun to be */
 };
 
 /* ---- Signals ---- */
@@ -98,19 +99,23 @@ static void (*inherited_sigchld)(int);
 
 /* ---- The command ---- */
 
-static void set_affinity(const char *cpus)
+/* Returns 0 or -errno. */
+static int set_affinity(const char *cpus)
 {
 	cpu_set_t *set = CPU_ALLOC(TOPOLOGY_MAX_CPUS);
 	size_t size = CPU_ALLOC_SIZE(TOPOLOGY_MAX_CPUS);
 
+	int rc;
+
 	if (!set)
-		return;
+		return -ENOMEM;
 	CPU_ZERO_S(size, set);
 	for (unsigned int cpu = 0; cpu < TOPOLOGY_MAX_CPUS; cpu++)
 		if (plan_listed(cpus, cpu))
 			CPU_SET_S(cpu, size, set);
-	sched_setaffinity(0, size, set);
+	rc = sched_setaffinity(0, size, set) ? -errno : 0;
 	CPU_FREE(set);
+	return rc;
 }
 
 /* The CPUs come through the pipe, with a NUL behind them; an end without one means that there is no place. */
@@ -131,12 +136,18 @@ static void be_command(int fd, char **command)
 {
 	static char cpus[8192];
 	struct isolat_error err;
-	int code;
+	int code, rc;
 
 	if (!wait_for_place(fd, cpus, sizeof(cpus)))
 		_exit(ISOLAT_FAILED);
 	close(fd);
-	set_affinity(cpus);
+	rc = set_affinity(cpus);
+	if (rc) {
+		isolat_fail(&err, ISOLAT_FAILED, "pin", command[0], "to CPUs %.200s: %s", cpus, strerror(-rc));
+		isolat_hint(&err,
+			    "all of them are offline, or kept from isolat run itself by the cpuset that it is in");
+		_exit(report_error(&err, false));
+	}
 	signal(SIGCHLD, inherited_sigchld);
 	execvp(command[0], command);
 	code = errno == ENOENT ? 127 : 126;
@@ -147,8 +158,9 @@ static void be_command(int fd, char **command)
 
 /* ---- The guard: takes back what is there when its parent was killed ---- */
 
-#define GUARD_TRIES 100
-#define GUARD_PAUSE 50000 /* us */
+#define GUARD_TRIES	1000 /* an hour */
+#define GUARD_PAUSE	50   /* ms, doubled from try to try */
+#define GUARD_MAX_PAUSE 4000
 
 static void leave_streams(void)
 {
@@ -162,6 +174,7 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 {
 	struct applied_options mine = *how;
 	struct isolat_error err;
+	unsigned int pause = GUARD_PAUSE;
 	pid_t parent;
 	char done;
 
@@ -170,10 +183,10 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 	if (read(fd, &done, 1) == 1)
 		_exit(0);
 	mine.wait_s = 0;
-	for (int i = 0; i < GUARD_TRIES; i++, usleep(GUARD_PAUSE)) {
-		/* The pipe's end comes a moment before the process's own. */
-		if (run_left_is_at_work(name, &parent))
-			continue;
+	/* The pipe's end comes a moment before the process's own. */
+	while (run_left_is_at_work(name, &parent))
+		usleep(1000);
+	for (int i = 0; i < GUARD_TRIES; i++) {
 		mine.left = json_array();
 		if (!run_left_take_back_one(&mine, name, &err)) {
 			applied_print_left(mine.left, stderr);
@@ -183,6 +196,8 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 		/* Others hold a lock, and it may take long: nobody is to wait for the end of what we write. */
 		leave_streams();
 		mine.wait_s = how->wait_s;
+		usleep(pause * 1000);
+		pause = 2 * pause < GUARD_MAX_PAUSE ? 2 * pause : GUARD_MAX_PAUSE;
 	}
 	_exit(0);
 }
@@ -203,6 +218,16 @@ static int leader_object(pid_t pid, char object[PROC_TASK_OBJECT], struct isolat
 	return 0;
 }
 
+/* What is above the cgroups of all runs. */
+static int share_root(struct applied *a, struct isolat_error *err)
+{
+	struct apply_steps steps = { 0 };
+	int rc = apply_steps_add_cgroup_root(&steps, err) || run_left_share(a, steps.step, steps.n, err);
+
+	apply_steps_free(&steps);
+	return rc ? -1 : 0;
+}
+
 /* A cgroup for the command, where there is version 2; affinity alone, elsewhere. */
 static int add_cgroup(const struct run_plan *plan, pid_t pid, const char *object, struct applied *a,
 		      struct apply_steps *steps, struct isolat_error *err)
@@ -213,7 +238,7 @@ static int add_cgroup(const struct run_plan *plan, pid_t pid, const char *object
 		return plan->nodes && err->code != ISOLAT_UNSUPPORTED ? -1 : 0;
 	free(now);
 	snprintf(path, sizeof(path), "isolat/" RUN_GROUP_PREFIX "%d", (int)pid);
-	if (apply_steps_add_cgroup_root(steps, err) || apply_steps_add(steps, &step_cgroup, path, STEP_PRESENT, err))
+	if (share_root(a, err) || apply_steps_add(steps, &step_cgroup, path, STEP_PRESENT, err))
 		return -1;
 	snprintf(file, sizeof(file), "%s/cpuset.mems", path);
 	if (apply_steps_add(steps, &step_cgroup_file, file, plan->nodes, err))
@@ -348,15 +373,16 @@ static int open_place(const struct request *r, const char *name, struct applied 
 }
 
 /* Plans and makes the command's place; tells it where that is, so that it begins. */
-static int prepare(const struct request *r, const char *name, struct run_plan *plan, const struct child *child,
+static int prepare(const struct request *r, const char *name, struct run_plan *plan, struct child *child,
 		   struct isolat_error *err)
 {
 	struct applied a = { 0 };
 	struct beside b = { 0 };
 	int rc = open_place(r, name, &a, &b, err) || (plan->exclusive && run_left_see(false, err)) ||
-		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, b.about, b.occupied, err) ||
-		 make_place(plan, child->pid, &a, err);
+		 run_plan_make(plan, (unsigned int)r->cpus, child->pid, a.engine, b.about, b.occupied, err);
 
+	child->placed = !rc;
+	rc = rc || make_place(plan, child->pid, &a, err);
 	applied_give_up(&a);
 	applied_print_left(a.left, stderr);
 	applied_close(&a);
@@ -421,6 +447,12 @@ static int wait_for_end(const struct child *child)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Whether anything is there that it has made, or that it was the last to use. */
+static bool is_there(const struct child *child, const char *name)
+{
+	return child->placed && (run_left_is_there(name) || run_left_is_there(RUN_SHARED));
+}
+
 /* *@back says whether all that was made is gone again. */
 static int run_child(const struct request *r, const char *name, struct run_plan *plan, struct child *child, bool *back)
 {
@@ -430,7 +462,7 @@ static int run_child(const struct request *r, const char *name, struct run_plan 
 	close(child->go);
 	ended = wait_for_end(child);
 	ignore_signals();
-	*back = !run_left_is_there(name) || !take_back(r, name);
+	*back = !is_there(child, name) || !take_back(r, name);
 	return code == ISOLAT_OK ? ended : code;
 }
 
@@ -445,7 +477,11 @@ static int start_guard(const struct request *r, const char *name, int done[2], s
 		be_guard(done[0], &r->applied, name);
 	}
 	close(done[0]);
-	return 0;
+	if (child->guard > 0)
+		return 0;
+	isolat_fail(err, ISOLAT_FAILED, "run", r->command[0], "%s", strerror(errno));
+	close(done[1]);
+	return -1;
 }
 
 /*

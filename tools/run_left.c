@@ -120,6 +120,37 @@ static void unpin(struct applied *a)
 	}
 }
 
+/* ---- What runs share ---- */
+
+int run_left_share(struct applied *a, const struct step *steps, size_t n, struct isolat_error *err)
+{
+	struct transaction *t;
+	int rc;
+
+	if (applied_open_beside(a, RUN_SHARED, &t, err))
+		return -1;
+	rc = transaction_run(t, steps, n, NULL, err) || transaction_commit(t, NULL, err) ? -1 : 0;
+	transaction_close(t);
+	return rc;
+}
+
+static bool others_are_at_work(const char *name);
+
+/* After what the run @name has made. */
+static int give_up_shared(struct applied *a, const char *name, struct isolat_error *err)
+{
+	struct transaction *t;
+	int rc;
+
+	if (!run_left_is_there(RUN_SHARED) || others_are_at_work(name))
+		return 0;
+	if (applied_open_beside(a, RUN_SHARED, &t, err))
+		return -1;
+	rc = transaction_undo(t, NULL, err);
+	transaction_close(t);
+	return rc;
+}
+
 /* ---- Taking back ---- */
 
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err)
@@ -132,7 +163,22 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
 	if (applied_open(&of_run, APPLIED_TAKE_BACK, &a, err))
 		return -1;
 	unpin(&a);
-	rc = transaction_undo(a.t, NULL, err);
+	rc = transaction_undo(a.t, NULL, err) || give_up_shared(&a, name, err) ? -1 : 0;
+	applied_close(&a);
+	return rc;
+}
+
+/* Where nobody is left who would: the first run was killed between making it and making what is its own. */
+static int take_back_shared(const struct applied_options *options, struct isolat_error *err)
+{
+	struct applied_options of_runs = *options;
+	struct applied a;
+	int rc;
+
+	of_runs.name = RUN_SHARED;
+	if (applied_open(&of_runs, APPLIED_TAKE_BACK, &a, err))
+		return -1;
+	rc = others_are_at_work(RUN_SHARED) ? 0 : transaction_undo(a.t, NULL, err);
 	applied_close(&a);
 	return rc;
 }
@@ -254,9 +300,35 @@ int run_left_take_back(const struct applied_options *options, size_t *n, struct 
 
 	each_journal(take_back_dead, &t, err);
 	*n = t.n;
-	if (t.failed)
+	if (t.failed) {
 		*err = t.first;
-	return t.failed ? -1 : 0;
+		return -1;
+	}
+	return run_left_is_there(RUN_SHARED) && !others_are_at_work(RUN_SHARED) ? take_back_shared(options, err) : 0;
+}
+
+struct other {
+	const char *name;
+	bool any;
+};
+
+static int see_other(void *data, const char *name, struct isolat_error *err)
+{
+	struct other *other = data;
+	pid_t pid;
+
+	other->any |= strcmp(name, other->name) != 0 && run_left_is_at_work(name, &pid);
+	return 0;
+}
+
+/* Runs, without @name. */
+static bool others_are_at_work(const char *name)
+{
+	struct other other = { .name = name };
+	struct isolat_error ignored;
+
+	each_journal(see_other, &other, &ignored);
+	return other.any;
 }
 
 static int see_dead(void *data, const char *name, struct isolat_error *err)
@@ -274,7 +346,27 @@ bool run_left_any(void)
 	bool any = false;
 
 	each_journal(see_dead, &any, &err);
-	return any;
+	return any || (run_left_is_there(RUN_SHARED) && !others_are_at_work(RUN_SHARED));
+}
+
+#define OPENINGS 10
+
+int run_left_open(const struct applied_options *options, enum applied_use use, struct applied *a, size_t *n,
+		  bool *is_stuck, struct isolat_error *stuck, struct isolat_error *err)
+{
+	*n = 0;
+	for (int i = 0;; i++) {
+		size_t more;
+		int rc = run_left_take_back(options, &more, stuck ? stuck : err);
+
+		*n += more;
+		*is_stuck = rc;
+		if ((rc && !stuck) || applied_open(options, use, a, err))
+			return -1;
+		if (rc || i == OPENINGS || !run_left_any())
+			return 0;
+		applied_close(a);
+	}
 }
 
 struct living {

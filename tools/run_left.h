@@ -11,6 +11,7 @@
 
 #define RUN_PREFIX    "run-"
 #define RUN_NAME_SIZE 64
+#define RUN_SHARED    "runs" /* the journal of what all runs share, made by the first and taken back after the last */
 
 /* "run-PID-START" of the process @pid, which has to be there; START as in /proc/PID/stat; "-x" behind it if exclusive.
  */
@@ -37,9 +38,13 @@ char *run_left_occupied(const struct applied_options *options, struct isolat_err
 /* The names of other runs' journals, in a row, for the caller to free: who has the same later has seen them all. */
 char *run_left_names(void);
 
+/* Makes @steps, unless an earlier run has: what runs share. @a is open to change. */
+int run_left_share(struct applied *a, const struct step *steps, size_t n, struct isolat_error *err);
+
 /*
- * Takes back what the journal @name holds. @options->left is told what is left as it is. Processes that leave the run's
- * own groups and have its CPUs get those that isolat run itself had.
+ * Takes back what the journal @name holds and, where no other run is at work, what runs share. @options->left is told
+ * what is left as it is. Processes that leave the run's own groups and have its CPUs get those that isolat run itself
+ * had.
  */
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
 
@@ -48,6 +53,14 @@ int run_left_take_back_one(const struct applied_options *options, const char *na
  * first that withstood.
  */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
+
+/*
+ * run_left_take_back(), then applied_open(); both again where a run was killed while this waited for the locks. Where
+ * one withstands, @stuck is filled and *is_stuck set, and it is opened all the same; @stuck NULL: it is not, and this
+ * fails.
+ */
+int run_left_open(const struct applied_options *options, enum applied_use use, struct applied *a, size_t *n,
+		  bool *is_stuck, struct isolat_error *stuck, struct isolat_error *err);
 
 /* The processes of runs that are at work. Returns how many, @max at most. */
 size_t run_left_living(pid_t *pids, size_t max);

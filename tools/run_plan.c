@@ -32,13 +32,13 @@ static const char *text(const json_t *item, const char *key)
 	return value ? value : "";
 }
 
-/* Its VMs share a group and a pool. Returns 1 if there is one, 0 if not, or -1. */
+/* Where its VMs share a group and a pool. Returns 1 if there is one, 0 if not, or -1. */
 static int join(struct run_plan *r, const struct profile_class *class, const json_t *about, struct isolat_error *err)
 {
 	json_t *vm;
 	size_t i;
 
-	if (class->exclusive)
+	if (class->exclusive || class->dedicated)
 		return 0;
 	json_array_foreach (json_object_get(about, "vms"), i, vm) {
 		if (strcmp(text(vm, "class"), class->name) != 0)

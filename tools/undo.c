@@ -70,8 +70,7 @@ static int undo_with(const struct applied_options *how, bool json)
 	int code;
 
 	/* What a run has put on top comes off first; one that withstands does not keep the rest. */
-	is_stuck = run_left_take_back(how, &runs, &stuck);
-	if (applied_open(how, APPLIED_TAKE_BACK, &a, &err))
+	if (run_left_open(how, APPLIED_TAKE_BACK, &a, &runs, &is_stuck, &stuck, &err))
 		return applied_report_error(how->left, false, &err, json);
 	stood = transaction_count(a.t) || applied_stands(&a);
 	if (run_left_see(true, &err) || transaction_undo(a.t, &written, &err))

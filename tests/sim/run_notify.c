@@ -3,9 +3,11 @@
  * System calls of the command that are answered here, by seccomp's user notification: a FUSE file system cannot say
  * that it is resctrl, nor be mounted as one.
  *
- *   statfs, fstatfs   of the simulator: resctrl's magic number
- *   open              of /proc/.../mounts and mountinfo: resctrl with its options; of cpu_resctrl_groups: the
- * simulator's mount, umount2    of resctrl, with --mounts
+ *   statfs, fstatfs     of the simulator: resctrl's magic number
+ *   open                of /proc/.../mounts and mountinfo: resctrl with its options; of cpu_resctrl_groups: the
+ *                       simulator's
+ *   mount, umount2      of resctrl, with --mounts
+ *   sched_setaffinity   to CPUs of which this machine has none: the simulated one has them
  *
  * All others of these calls go on as they were.
  */
@@ -46,6 +48,7 @@ int run_notify_install(const struct run_notify *notify)
 		NOTICED(notify->fast ? SYS_statfs : SYS_open),
 		NOTICED(SYS_statfs),
 		NOTICED(SYS_fstatfs),
+		NOTICED(SYS_sched_setaffinity),
 		NOTICED(notify->mounts ? SYS_mount : SYS_fstatfs),
 		NOTICED(notify->mounts ? SYS_umount2 : SYS_fstatfs),
 		NOTICED(notify->mounts ? SYS_fsopen : SYS_fstatfs),
@@ -298,6 +301,28 @@ static long on_fsopen(const struct call *c)
 	return read_string(c, 0, type) && !strcmp(type, "resctrl") ? -ENOSYS : PASS;
 }
 
+/* ---- sched_setaffinity ---- */
+
+#define MASK_BYTES 1024
+
+static long on_setaffinity(const struct call *c)
+{
+	uint8_t asked[MASK_BYTES] = { 0 }, ours[MASK_BYTES] = { 0 };
+	size_t n = c->request.data.args[1] < MASK_BYTES ? c->request.data.args[1] : MASK_BYTES;
+	struct iovec to = { asked, n }, from = { (void *)(uintptr_t)c->request.data.args[2], n };
+	bool any = false;
+
+	if (process_vm_readv((pid_t)c->request.pid, &to, 1, &from, 1, 0) != (ssize_t)n ||
+	    syscall(SYS_sched_getaffinity, 0, sizeof(ours), ours) < 0)
+		return PASS;
+	for (size_t i = 0; i < n; i++) {
+		if (asked[i] & ours[i])
+			return PASS;
+		any |= asked[i];
+	}
+	return any ? 0 : PASS;
+}
+
 static long answer(const struct call *c)
 {
 	switch (c->request.data.nr) {
@@ -309,6 +334,8 @@ static long answer(const struct call *c)
 		return on_statfs(c);
 	case SYS_fstatfs:
 		return on_fstatfs(c);
+	case SYS_sched_setaffinity:
+		return on_setaffinity(c);
 	case SYS_mount:
 		return on_mount(c);
 	case SYS_umount2:

@@ -199,6 +199,22 @@ not_understood()
 }
 not_understood
 
+# Of a class that has cores for each of its VMs, and shares the cache.
+not_joined()
+{
+	local why=''
+	sed 's/name: batch, cores: shared/name: batch, cores: dedicated, whole_cores: no/' "$scratch/profile" >"$scratch/profile.cores"
+	journal apply "$(full "{$vm,\"class\":\"batch\"}")"
+	start --profile "$scratch/profile.cores" --class batch -- sleep 60
+	[ -d "$resctrl/isolat-run@$command" ] || why='it has no group; '
+	[ "$(cpus_of "$command")" = 1 ] || why+="it has CPUs $(cpus_of "$command"), a VM's; "
+	kill "$command"
+	wait "$runner" 2>/dev/null
+	isolat undo
+	verdict 'a class with dedicated cores is not joined' "$why$(as_before)"
+}
+not_joined
+
 # A PID that another process has by now: the run is not at work.
 another_start()
 {
@@ -292,6 +308,30 @@ four_runs()
 }
 dedicated
 
+# What runs share is taken back after the last, also where the first was killed before it was a run.
+shared()
+{
+	local why=''
+	journal runs '{}'
+	isolat verify
+	grep -q 'half made' "$scratch/out" || why="verify: $(cat "$scratch/out")"
+	isolat undo
+	why+=$(as_before)
+	journal runs '{}'
+	run --class batch -- true
+	why+=$(as_before)
+	start --class batch -- sleep 60
+	journal runs '{}'
+	run --class batch -- true
+	[ -e /run/isolat/runs.journal ] || why+='it was taken back below a run; '
+	isolat verify
+	! grep -q 'half made' "$scratch/out" || why+="verify: $(cat "$scratch/out")"
+	kill "$command"
+	wait "$runner" 2>/dev/null
+	verdict 'what runs share is there as long as one is at work' "$why$(as_before)"
+}
+shared
+
 # ---- Killed ----
 
 killed()
@@ -316,6 +356,32 @@ killed()
 	kill "$command"
 }
 killed
+
+# The run was at work when undo looked first, and is not when it has the lock.
+killed_meanwhile()
+{
+	local why waiting
+	start --class latency -- sleep 60
+	waiting=$runner
+	journal apply "$(full "{$vm,\"class\":\"latency\"}")"
+	exec 8<$lock
+	flock -s 8
+	timeout 60 "$isolat" undo --wait 30 >"$scratch/out" 2>"$scratch/err" </dev/null 8<&- &
+	mine+=($!)
+	until_true has_child $!
+	runner=$child
+	why=$(until_true waits_still)
+	kill -9 "$guard" "$waiting"
+	wait "$waiting" 2>/dev/null
+	exec 8<&-
+	code=0
+	wait $! || code=$?
+	[ "$code" = 0 ] || why+="exit code $code: $(cat "$scratch/err"); "
+	grep -q 'taken back what 1 killed isolat run' "$scratch/out" || why+=$(cat "$scratch/out")
+	kill "$command"
+	verdict 'what is left of one that was killed while undo waited for the lock is taken back' "$why$(as_before)"
+}
+killed_meanwhile
 
 # ---- What lives on ----
 

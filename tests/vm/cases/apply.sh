@@ -153,6 +153,15 @@ check 'they are in the cgroups of their names' '0::/isolat/renamed 0::/isolat/vm
 check 'and the old name has none' no "$([ -d /sys/fs/cgroup/isolat/vm0 ] && echo yes || echo no)"
 run apply --profile "$scratch/profile.renamed"
 check 'once more' 'nothing was written' "$(grep -o 'nothing was written' "$scratch/out")"
+mkdir /sys/fs/cgroup/narrow
+echo "$cpus" >/sys/fs/cgroup/narrow/cpuset.cpus
+(
+	echo $BASHPID >/sys/fs/cgroup/narrow/cgroup.procs
+	exec "$isolat" run --profile "$scratch/profile" --class batch -- touch "$scratch/ran" 2>"$scratch/err"
+)
+check 'run from a cpuset without a CPU of the class that it joins' '1 pin touch: to CPUs' "$? $(grep -o 'pin touch: to CPUs' "$scratch/err")"
+check 'its command did not begin' no "$([ -e "$scratch/ran" ] && echo yes || echo no)"
+rmdir /sys/fs/cgroup/narrow
 run undo
 check 'each thread is pinned as before' '' "$(affinities | diff "$scratch/affinities" -)"
 check 'undo' 0 $code
@@ -194,7 +203,7 @@ until_there() # FILE
 }
 for name in a b; do
 	"$isolat" run --profile "$scratch/profile" --class batch -- \
-		bash -c "touch $scratch/$name.runs; until [ -e $scratch/$name.ends ]; do sleep 0.1; done" 2>/dev/null &
+		bash -c "touch $scratch/$name.runs; until [ -e $scratch/$name.ends ]; do sleep 0.1; done" 2>>"$scratch/said" &
 	runs[${#runs[@]}]=$!
 	until_there "$scratch/$name.runs"
 done
@@ -202,10 +211,13 @@ check 'two runs, and each has a cgroup' 2 "$(ls -d /sys/fs/cgroup/isolat/run@* |
 touch "$scratch/a.ends"
 wait "${runs[0]}"
 check 'the other one is there still' 1 "$(ls -d /sys/fs/cgroup/isolat/run@* | wc -l)"
+check 'of the first nothing is on record' 1 "$(ls /run/isolat/run-*.journal | wc -l)"
+run verify 2>/dev/null
+check 'and it is not taken for a killed one' 0 "$(grep -c 'half made' "$scratch/out" "$scratch/err" | grep -vc ':0')"
 touch "$scratch/b.ends"
 wait "${runs[1]}"
-run undo
-check 'undo' 0 $code
+check 'neither said anything' '' "$(cat "$scratch/said")"
+check 'nothing is on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
 same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
