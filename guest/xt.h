@@ -150,13 +150,14 @@ void xt_tell(struct xt_cpu *c, unsigned int why);
 void xt_sync_forget(void);
 int xt_sync(void);
 
-/* xt_watch.c; xt_beats() under xt.lock */
+/* xt_watch.c; xt_beats() and xt_take_back() under xt.lock */
 bool xt_beats(void);
 void xt_work(struct work_struct *work);
 void xt_start(enum xt_state from);
 void xt_stop(enum xt_state to);
+void xt_take_back(void);
 void xt_cpu_came(unsigned int cpu);
-void xt_cpu_goes(unsigned int cpu);
+int xt_cpu_goes(unsigned int cpu);
 
 /* xt_stats.c */
 void xt_stats_create(void);

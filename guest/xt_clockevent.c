@@ -302,8 +302,12 @@ void xt_irqs_put(void)
 		free_irq(c->irq, c);
 		c->irq = 0;
 		irq_work_sync(&c->tell);
-		/* An interrupt that was passed on comes before this; an offline CPU had it before it went. */
+		/*
+		 * An interrupt that was passed on is handled in one go with this, if behind it: calls that are waited
+		 * for come first.  An offline CPU had it before it went.
+		 */
 		smp_call_function_single(cpu, xt_nothing, NULL, true);
 	}
+	synchronize_rcu(); /* all that had begun with interrupts off has ended */
 	pci_free_irq_vectors(xt.pdev);
 }

@@ -36,8 +36,7 @@ static int xt_cpu_online(unsigned int cpu)
 
 static int xt_cpu_offline(unsigned int cpu)
 {
-	xt_cpu_goes(cpu);
-	return 0;
+	return xt_cpu_goes(cpu);
 }
 
 static int xt_pm_event(struct notifier_block *nb, unsigned long event, void *unused)
@@ -194,26 +193,17 @@ err_unmap:
 	return err;
 }
 
-static int xt_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int xt_enable(struct pci_dev *pdev)
 {
 	int err;
 
-	if (xt.pdev) {
-		pr_err("there is a second device, %s: one is all that a guest needs\n", pci_name(pdev));
-		return -EBUSY;
-	}
-	err = xt_check_kernel();
-	if (!err)
-		err = xt_check_cpus();
-	if (!err)
-		err = pci_enable_device(pdev);
+	err = pci_enable_device(pdev);
 	if (err)
 		return err;
 	err = pci_request_regions(pdev, "exitless_timer");
 	if (err)
 		goto err_disable;
 	pci_set_master(pdev);
-	xt.pdev = pdev;
 	xt.leaving = false;
 	xt.state = XT_OFF;
 	err = xt_set_up(pdev);
@@ -222,10 +212,28 @@ static int xt_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 err_release:
-	xt.pdev = NULL;
 	pci_release_regions(pdev);
 err_disable:
 	pci_disable_device(pdev);
+	return err;
+}
+
+static int xt_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int err;
+
+	/* Two may be probed at once. */
+	if (cmpxchg(&xt.pdev, NULL, pdev)) {
+		pr_err("there is a second device, %s: one is all that a guest needs\n", pci_name(pdev));
+		return -EBUSY;
+	}
+	err = xt_check_kernel();
+	if (!err)
+		err = xt_check_cpus();
+	if (!err)
+		err = xt_enable(pdev);
+	if (err)
+		WRITE_ONCE(xt.pdev, NULL);
 	return err;
 }
 
@@ -262,9 +270,9 @@ static void xt_remove(struct pci_dev *pdev)
 	destroy_workqueue(xt.wq);
 	free_percpu(xt.cpus);
 	xt_unmap(pdev);
-	xt.pdev = NULL;
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);
+	WRITE_ONCE(xt.pdev, NULL);
 }
 
 static const struct pci_device_id xt_devices[] = { { PCI_DEVICE(XT_VENDOR_REDHAT, XT_DEVICE) }, {} };

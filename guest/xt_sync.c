@@ -28,9 +28,14 @@
 #define XT_PERIOD_MIN  100
 #define XT_PERIOD_MAX  10000
 
-/* Nothing fires until there is a new one; an arming in between waits for it. */
+/*
+ * Nothing fires until there is a new one; an arming in between waits for it.  Where no CPU watches, this very CPU could
+ * wait for a tick to get here again: all go back to the LAPIC first.
+ */
 static void xt_no_map(void)
 {
+	if (xt.watch_cpu < 0)
+		xt_take_back();
 	WRITE_ONCE(xt.header->map_seq, 0);
 	xt.sync_ms = XT_PERIOD_MIN;
 }

@@ -123,6 +123,16 @@ static bool xt_is_user(const struct xt_cpu *c)
 	return c->online && (int)c->cpu != xt.watch_cpu;
 }
 
+/* All CPUs are on their LAPIC timers, until xt_apply(). */
+void xt_take_back(void)
+{
+	unsigned int cpu;
+
+	lockdep_assert_held(&xt.lock);
+	for_each_possible_cpu (cpu)
+		xt_cpu_use(xt_cpu(cpu), false);
+}
+
 static void xt_apply(void)
 {
 	unsigned int cpu;
@@ -192,6 +202,8 @@ static bool xt_agent_is_there(void)
 	/* From its first beat again on. */
 	if (!beats)
 		xt.fallen_tsc = rdtsc();
+	if (check_tsc_unstable())
+		return false;
 	if (virt_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS)
 		return false;
 	if (xt.state != XT_FALLBACK || READ_ONCE(xt.header->generation) != xt.generation)
@@ -266,6 +278,10 @@ static void xt_check(unsigned long why)
 
 	if (virt_load_acquire(&xt.header->agent_state) != EXITLESS_AGENT_RUNS) {
 		xt_fall_back("the agent ended");
+		return;
+	}
+	if (check_tsc_unstable()) {
+		xt_fall_back("the TSC has become unstable");
 		return;
 	}
 	if (!xt_beats() || why & BIT(XT_STALE)) {
@@ -344,22 +360,37 @@ void xt_stop(enum xt_state to)
 	mutex_unlock(&xt.lock);
 }
 
-static void xt_set_online(unsigned int cpu, bool online)
+static void xt_set_online(struct xt_cpu *c, bool online)
 {
-	mutex_lock(&xt.lock);
-	xt_cpu(cpu)->online = online;
+	c->online = online;
 	xt_apply();
 	xt_hurry();
-	mutex_unlock(&xt.lock);
 }
 
 void xt_cpu_came(unsigned int cpu)
 {
-	xt_set_online(cpu, true);
+	mutex_lock(&xt.lock);
+	xt_set_online(xt_cpu(cpu), true);
+	mutex_unlock(&xt.lock);
 }
 
-/* Before anything of the CPU is taken down.  If it is the one that watches, another takes over first. */
-void xt_cpu_goes(unsigned int cpu)
+/*
+ * Before anything of the CPU is taken down.  If it is the one that watches, another takes over first.  A CPU whose
+ * timer cannot be given back stays: offline, the kernel would leave our device with it, unbound and freed under its
+ * feet.
+ */
+int xt_cpu_goes(unsigned int cpu)
 {
-	xt_set_online(cpu, false);
+	struct xt_cpu *c = xt_cpu(cpu);
+	int err = 0;
+
+	mutex_lock(&xt.lock);
+	xt_set_online(c, false);
+	/* As the module goes that is no way out: the kernel takes no for a bug, and xt_remove() sees to it. */
+	if (c->on && !xt.leaving) {
+		xt_set_online(c, true);
+		err = -EBUSY;
+	}
+	mutex_unlock(&xt.lock);
+	return err;
 }

@@ -218,6 +218,51 @@ static void hotplug(void)
 	xt_unload();
 }
 
+/*
+ * A CPU whose LAPIC device is not there to be had back stays online, with its timer. rmmod would not return: the VM
+ * ends as it is.
+ */
+static void unbound(void)
+{
+	char *lapic = guest_read_file(DEVICES "clockevent1/current_device");
+	int cpus = cpus_online();
+	bool stays;
+
+	xt_load("" PATIENT);
+	serves(1);
+	require(!guest_write_file(DEVICES "clockevent1/unbind_device", lapic), "CPU 1 without %.*s",
+		(int)strcspn(lapic, "\n"), lapic);
+	free(lapic);
+	stays = set_online(1, false) && errno == EBUSY;
+	check(stays, "CPU 1 offline: %s", strerror(errno));
+	check(log_has("CPU 1: the timer could not be unbound"), "the log says why");
+	check(cpus_online() == cpus && cpus_exitless() == cpus - 1, "%d of %d CPUs are exitless", cpus_exitless(),
+	      cpus_online());
+	serves(1);
+	never_early();
+}
+
+/* A map can be made of such a TSC, but nobody could trust it: nor is the agent tried again, though it beats. */
+static void tsc(void)
+{
+	int cpus = cpus_online();
+
+	xt_load("" PATIENT);
+	require(xt_becomes("state", "runs"), "state: %s", xt_status("state"));
+	sleepers_start(sleepers, cpus, 300);
+	guest_load_module("misbehave", "how=tsc");
+	require(xt_becomes("state", "fallback"), "state: %s", xt_status("state"));
+	check(log_has("the TSC has become unstable"), "the log says why");
+	go_on(cpus, 20);
+	usleep(2000000); /* an agent that beats for a second is tried again otherwise */
+	check(status_is("state", "fallback") && !cpus_exitless(), "state: %s", xt_status("state"));
+	check(status_is("enables", "1"), "%s times enabled", xt_status("enables"));
+	sleepers_stop(sleepers, cpus);
+	never_early();
+	xt_unload();
+	guest_unload_module("misbehave");
+}
+
 static void suspend_in(const char *state)
 {
 	int cpus = cpus_online();
@@ -351,6 +396,8 @@ static const struct check_case cases[] = {
 	{ "reload", reload },
 	{ "toggle", toggle },
 	{ "hotplug", hotplug },
+	{ "unbound", unbound },
+	{ "tsc", tsc },
 	{ "s3", s3 },
 	{ "s2idle", s2idle },
 	{ "kexec", kexec },

@@ -6,10 +6,12 @@
 #include <linux/module.h>
 #include <linux/processor.h>
 #include <linux/string.h>
+#include <asm/tsc.h>
 
 static char *how = "";
 module_param(how, charp, 0444);
-MODULE_PARM_DESC(how, "warn, leak (a folder in debugfs that rmmod leaves behind), or spin (with interrupts off)");
+MODULE_PARM_DESC(how, "warn, leak (a folder in debugfs that rmmod leaves behind), spin (with interrupts off), or "
+		      "tsc (make it unstable)");
 
 static void spin(void)
 {
@@ -24,6 +26,8 @@ static int __init misbehave_init(void)
 		debugfs_create_dir("misbehave", NULL);
 	else if (!strcmp(how, "spin"))
 		spin();
+	else if (!strcmp(how, "tsc"))
+		mark_tsc_unstable("of a test");
 	else if (WARN_ON(!strcmp(how, "warn")))
 		return 0;
 	else
