@@ -59,7 +59,8 @@ static void judge_v2(const struct doctor_root *root, struct doctor_finding *find
 	if (v2_has_cpuset(root, mounts)) {
 		doctor_found(finding, mounts->v1 ? DOCTOR_WARN : DOCTOR_OK, "%s, v2 at %s has cpuset", mode,
 			     mounts->v2);
-		doctor_means(finding, "Cores and memory can be reserved in cpuset partitions.%s",
+		doctor_means(finding,
+			     "isolat can keep VMs given by pid, and commands, to their cores and memory nodes.%s",
 			     mounts->v1 ? " Other controllers are in v1, which isolat leaves alone." : "");
 		if (mounts->v1)
 			doctor_advice(finding, "%s", to_v2(root));
@@ -67,7 +68,10 @@ static void judge_v2(const struct doctor_root *root, struct doctor_finding *find
 	}
 	doctor_found(finding, DOCTOR_BAD, "%s, v2 at %s has no cpuset%s%s", mode, mounts->v2,
 		     mounts->v1_cpuset[0] ? ": v1 has it, at " : "", mounts->v1_cpuset);
-	doctor_means(finding, "Neither cores nor memory can be reserved: cpuset partitions are v2's.");
+	doctor_means(
+		finding,
+		"isolat uses v2's cpusets: VMs given by pid are not kept to their cores and memory nodes, commands "
+		"by their affinity only.");
 	doctor_advice(
 		finding, "%s",
 		mounts->v1
@@ -87,11 +91,14 @@ void doctor_cgroup(const struct doctor_root *root, struct doctor_finding *findin
 		judge_v2(root, finding, &mounts);
 	} else if (mounts.v1) {
 		doctor_found(finding, DOCTOR_BAD, "v1 only");
-		doctor_means(finding, "Neither cores nor memory can be reserved: cpuset partitions are v2's.");
+		doctor_means(finding, "isolat uses v2's cpusets: VMs given by pid are not kept to their cores and "
+				      "memory nodes, commands "
+				      "by their affinity only.");
 		doctor_advice(finding, "%s", to_v2(root));
 	} else {
 		doctor_found(finding, DOCTOR_BAD, "no cgroup hierarchy is mounted");
-		doctor_means(finding, "Neither cores nor memory can be reserved.");
+		doctor_means(finding, "VMs given by pid are not kept to their cores and memory nodes, commands by "
+				      "their affinity only.");
 		doctor_advice(finding, "mount -t cgroup2 cgroup2 " CGROUP_DIR ".");
 	}
 }
@@ -105,13 +112,13 @@ void doctor_cgroup_owner(const struct doctor_root *root, struct doctor_finding *
 		doctor_unreadable(finding, PID1, got ? got : -EINVAL);
 	} else if (!strcmp(name, "systemd")) {
 		doctor_found(finding, DOCTOR_OK, "systemd is PID 1");
-		doctor_means(finding,
-			     "systemd owns the tree: isolat asks it for what it reserves, VM scopes included.");
+		doctor_means(finding, "systemd owns the tree; isolat keeps to a cgroup of its own below the root, "
+				      "isolat, and takes it "
+				      "away again.");
 	} else {
 		doctor_found(finding, DOCTOR_WARN, "PID 1 is %s, not systemd", name);
 		doctor_means(finding,
-			     "VMs have no scopes of systemd's, through which isolat reserves; whoever else manages "
-			     "the tree may undo what is written there.");
+			     "Whoever manages the cgroups instead may undo what isolat writes in its own, isolat.");
 		doctor_advice(finding, "On a host for VMs run systemd; in a container run isolat on its host.");
 	}
 }

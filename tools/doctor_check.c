@@ -32,7 +32,7 @@ const struct doctor_check doctor_checks[] = {
 
 const struct doctor_job doctor_jobs[] = {
 	{ "cache", "reserve cache and bandwidth", { "kernel", "rdt", "resctrl", "resctrl-groups" } },
-	{ "cores", "reserve cores and memory (planned)", { "kernel", "cgroup" } },
+	{ "cores", "keep VMs and commands to cores and memory nodes", { "kernel", "cgroup" } },
 	{ "timer-host", "serve exitless timers to VMs", { "kernel", "kvm", "tsc" } },
 	{ "idle-poll", "smart idle poll in this guest", { "kernel", "guest", "cpuidle", "modules" } },
 	{ "timer-guest", "exitless timers in this guest", { "kernel", "guest", "tsc", "modules" } },

@@ -30,9 +30,8 @@ void doctor_kernel(const struct doctor_root *root, struct doctor_finding *findin
 		doctor_advice(finding, "Boot a kernel from 5.10 on; 6.1 or later is better.");
 	} else if (major < 6 || (major == 6 && minor < 1)) {
 		doctor_found(finding, DOCTOR_WARN, "Linux %s", release);
-		doctor_means(finding, "Supported, but isolated cpuset partitions came with 6.1: the scheduler's load "
-				      "balancer is not kept off reserved cores.");
-		doctor_advice(finding, "Boot 6.1 or later where cores are to be reserved.");
+		doctor_means(finding, "In the supported range, 5.10 and later, but isolat is tested on 6.1 and 6.12.");
+		doctor_advice(finding, "Boot 6.1 or later.");
 	} else {
 		doctor_found(finding, DOCTOR_OK, "Linux %s", release);
 		doctor_means(finding, "In the supported range, 5.10 and later.");
@@ -51,7 +50,7 @@ struct rule {
 static const struct rule rules[] = {
 	{ "isolcpus", NULL, DOCTOR_INFO,
 	  "isolcpus takes its CPUs from the scheduler until the next boot: a plan has to keep to that list.",
-	  "Leave isolcpus to isolat's partitions, which come and go at run time, unless other software needs it." },
+	  "Remove isolcpus unless other software needs it: isolat keeps CPUs for VMs without it." },
 	{ "nohz_full", NULL, DOCTOR_INFO,
 	  "nohz_full stops the tick under a lone task: good on the CPUs of pinned vCPUs.", NULL },
 	{ "rcu_nocbs", NULL, DOCTOR_INFO, "rcu_nocbs moves RCU callbacks away: good on the CPUs of pinned vCPUs.",

@@ -14,17 +14,18 @@
 	"the "                                                                                                      \
 	"next boot."
 
-/* A host does without its module, at a price; a guest has nothing of isolat but modules. */
+/* A host needs none of isolat's modules; a guest has nothing of isolat but modules. */
 static void no_modules(const struct doctor_root *root, struct doctor_finding *finding, const char *found,
 		       const char *advice)
 {
 	bool guest = doctor_in_guest(root);
 
-	doctor_found(finding, guest ? DOCTOR_BAD : DOCTOR_WARN, "%s", found);
-	doctor_means(finding,
+	doctor_found(finding, guest ? DOCTOR_BAD : DOCTOR_INFO, "%s", found);
+	doctor_means(finding, "%s",
 		     guest ? "Neither smart_idle_poll nor exitless_timer can load in this guest."
-			   : "exitless_agent cannot load: exitless timers are served by exitless-timerd alone.");
-	doctor_advice(finding, "%s", advice);
+			   : "isolat's modules are for guests: a host needs none.");
+	if (guest)
+		doctor_advice(finding, "%s", advice);
 }
 
 void doctor_modules(const struct doctor_root *root, struct doctor_finding *finding)

@@ -29,7 +29,8 @@ static const struct report_option options[] = {
 	{ "class", 'c', "NAME", "the class; has to be given" },
 	{ "profile", 'p', "FILE", "the profile (default " PROFILE_DEFAULT_FILE ")" },
 	{ "cpus", 'n', "N", "how many CPUs (default a core, or one CPU where the class shares them)" },
-	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr", "what programs RDT (default resctrl)" },
+	{ "engine", OPT_ENGINE, "resctrl|pqos|pqos-os|pqos-msr",
+	  "what programs RDT (default what is in use, else resctrl)" },
 	APPLIED_OPTION_WAIT,
 	{ 0 },
 };

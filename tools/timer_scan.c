@@ -157,11 +157,6 @@ void timer_scan_jump(struct timer_scan *scan, int64_t cycles)
 		scan->vms[i].wake = 0;
 }
 
-int timer_scan_poll_fd(const struct timer_scan *scan)
-{
-	return scan->epoll;
-}
-
 /* ---- Who is visited ---- */
 
 void scan_activate(struct timer_scan *scan, struct scan_vm *vm)

@@ -66,9 +66,6 @@ void timer_scan_remove(struct timer_scan *scan, unsigned int index);
  */
 uint64_t timer_scan_pass(struct timer_scan *scan);
 
-/* An epoll descriptor that is readable when a doorbell has rung. */
-int timer_scan_poll_fd(const struct timer_scan *scan);
-
 /*
  * Sleeps on the doorbells, and on @other_fd (-1: none), until the host's TSC is @until or a beat is due; then beats.
  * The kernel may add the thread's timer slack, which early_ns must cover.

@@ -38,7 +38,6 @@ struct timer_scanner {
 	/* For whoever watches it (timer_supervise.h). */
 	uint64_t started_ms, start_at_ms; /* when; and if there is no process, when there may be one */
 	uint64_t beat, beat_ms;		  /* the last that was seen, and when it was first seen */
-	uint32_t blamed;		  /* in_signal of which was told already */
 	unsigned int quick_deaths, restarts;
 	bool forgiven;		 /* it has not beaten since a look that came late */
 	bool killed;		 /* it was sent SIGKILL, and is to be reaped */

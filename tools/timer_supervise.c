@@ -16,7 +16,7 @@
 #define SIGNAL_STUCK_MS 10
 /* A process begins to beat when it has its memory: it is not stopped before that. */
 #define START_MS 2000
-/* Deaths sooner than this after a start, from the third on, are waited after: twice as long each, up to the last. */
+/* Deaths sooner than this after a start, from the fourth on, are waited after: twice as long each, up to the last. */
 #define QUICK_MS	1000
 #define QUICK_FREE	3
 #define FIRST_WAIT_MS	20
@@ -65,7 +65,6 @@ void timer_supervise_start(struct timer_daemon *d, struct timer_scanner *s)
 	s->beat = 0;
 	s->cpu_ns = 0;
 	s->cpu_pct = 0;
-	s->blamed = 0;
 	s->forgiven = s->killed = false;
 	log_scanner(s, s->pid, "started");
 	send_vms(d, s);

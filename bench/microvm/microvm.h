@@ -67,14 +67,14 @@ struct microvm_config {
 	unsigned int memory_mib;	      /* default 256, a host VM 2048 */
 	enum microvm_accel accel;
 	enum microvm_rdt rdt;	 /* emulated RDT; only under emulation */
-	const char *rdt_options; /* "ISOLAT_RDT_X=..,.." as rdt_emu.c documents; may be NULL */
+	const char *rdt_options; /* "features=l3+mba,ways=12": as rdt_emu.c documents; may be NULL */
 	int rdt_state;		 /* a file for the emulator's state (rdt_state.h); 0: none */
 	bool nested;		 /* KVM inside (emulated SVM, or the hardware's own); kept alive by an idle VM */
 	bool host_root;		 /* a host VM */
 	bool acpi_pc;		 /* machine "pc" (PCI, S3) in place of "microvm" */
 	bool stock_image;	 /* not the uncompressed image, which boots faster, but does not come back from S3 */
 	bool leak_scan;		 /* compare what the kernel holds before and after the program */
-	long halt_poll_ns;	 /* host halt polling for this VM alone, under KVM; -1 or 0-initialised via has_... */
+	long halt_poll_ns;	 /* host halt polling for this VM alone, under KVM, if has_halt_poll */
 	bool has_halt_poll;	 /* whether halt_poll_ns is set */
 	unsigned int timeout_s;	 /* hard limit from start to end; default 60. Boots have MICROVM_BOOT_LIMIT_S */
 	const char *append;	 /* more kernel command line; may be NULL */

@@ -16,7 +16,8 @@
 
 #define ISOLAT_NEW_SUFFIX ".new" /* of the new file, until it is in its place */
 
-/* Opens @name below @folder as such a file has to be opened: no link is followed, and a pipe does not hold us up. */
+/* Opens @name below @folder as such a file has to be opened: no link is followed, and a pipe does not hold us up.
+ * Returns a descriptor, or -1 with errno. */
 static inline int isolat_own_open(int folder, const char *name, int mode)
 {
 	return openat(folder, name, mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -37,7 +38,7 @@ static inline const char *isolat_own_doubt(int fd)
 	return st.st_mode & (S_IWGRP | S_IWOTH) ? "others can write it" : NULL;
 }
 
-/* Returns 0 or -errno. */
+/* All of @text, whatever signals come between. Returns 0 or -errno. */
 static inline int isolat_write_all(int fd, const char *text, size_t size)
 {
 	while (size) {

@@ -13,6 +13,7 @@
 
 #define ISOLAT_LOCK_POLL_NS 5000000
 
+/* Nanoseconds, of a clock that only goes forward. */
 static inline long long isolat_lock_now(void)
 {
 	struct timespec now;
