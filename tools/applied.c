@@ -27,8 +27,8 @@
 #define ENGINE_NAME RDT_ENGINE_NAME
 
 static const struct step_kind *const kinds[] = {
-	&step_group,  &step_monitor,	 &step_schemata, &step_cpus,	    &step_task,
-	&step_cgroup, &step_cgroup_file, &step_affinity, &step_cgroup_task, NULL,
+	&step_group,	   &step_monitor,  &step_schemata,    &step_cpus, &step_task, &step_cgroup,
+	&step_cgroup_file, &step_affinity, &step_cgroup_task, &step_pin,  NULL,
 };
 
 static int read_vanished(void *host, const char *object, char **value, struct isolat_error *err)
@@ -44,8 +44,8 @@ static const struct step_kind vanished_schemata = { .name = "schemata", .read = 
 static const struct step_kind vanished_cpus = { .name = "cpus", .read = read_vanished };
 static const struct step_kind vanished_task = { .name = "task", .read = read_vanished };
 static const struct step_kind *const kinds_without_resctrl[] = {
-	&vanished_group, &vanished_monitor, &vanished_schemata, &vanished_cpus,	   &vanished_task,
-	&step_cgroup,	 &step_cgroup_file, &step_affinity,	&step_cgroup_task, NULL,
+	&vanished_group,   &vanished_monitor, &vanished_schemata, &vanished_cpus, &vanished_task, &step_cgroup,
+	&step_cgroup_file, &step_affinity,    &step_cgroup_task,  &step_pin,	  NULL,
 };
 
 /* Lines become words; what was there before is whole, for somebody may have to put it there by hand. */

@@ -365,32 +365,60 @@ static bool is_in_process(const struct step_host *host, pid_t pid, pid_t tid)
 	return !access(path, F_OK);
 }
 
-/* A thread keeps its CPUs if all are the VM's, and is unpinned before it is moved if not. */
-static int add_affinity(const struct vm_thread *thread, const char *cpus, struct step_host *host,
-			struct apply_steps *steps, struct isolat_error *err)
+/* Before its process is moved. */
+static int add_unpin(const struct vm_thread *thread, struct apply_steps *steps, struct isolat_error *err)
 {
-	char object[PROC_TASK_OBJECT], *pinned, *kept;
-	int rc;
+	char object[PROC_TASK_OBJECT];
 
 	proc_task_print(object, thread->tid, thread->start);
-	if (step_affinity.read(host, object, &pinned, err))
+	return apply_steps_add(steps, &step_affinity, object, "", err);
+}
+
+/* What it is pinned to now, in its cgroup or still outside; NULL: it has ended. */
+static int read_pinned(const char *object, struct step_host *host, char **pinned, struct isolat_error *err)
+{
+	if (step_pin.read(host, object, pinned, err))
+		return -1;
+	return *pinned ? 0 : step_affinity.read(host, object, pinned, err);
+}
+
+/* A thread keeps its CPUs if all are the VM's. */
+static int add_pin(const struct vm_thread *thread, const char *cpus, struct step_host *host, struct apply_steps *steps,
+		   struct isolat_error *err)
+{
+	char object[PROC_TASK_OBJECT], *pinned, *kept;
+	int rc = 0;
+
+	proc_task_print(object, thread->tid, thread->start);
+	if (read_pinned(object, host, &pinned, err))
 		return -1;
 	if (!pinned)
 		return 0;
 	kept = apply_steps_common_cpus(pinned, cpus);
-	rc = kept ? apply_steps_add(steps, &step_affinity, object, strcmp(kept, pinned) ? "" : pinned, err)
-		  : no_memory(err);
+	if (!kept)
+		rc = no_memory(err);
+	else if (*pinned && !strcmp(kept, pinned))
+		rc = apply_steps_add(steps, &step_pin, object, pinned, err);
 	free(kept);
 	free(pinned);
 	return rc;
 }
 
-static int add_affinities(const struct vm_threads *threads, pid_t pid, const char *cpus, struct step_host *host,
-			  struct apply_steps *steps, struct isolat_error *err)
+static int add_unpins(const struct vm_threads *threads, pid_t pid, struct step_host *host, struct apply_steps *steps,
+		      struct isolat_error *err)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		if (is_in_process(host, pid, threads->thread[i].tid) && add_unpin(&threads->thread[i], steps, err))
+			return -1;
+	return 0;
+}
+
+static int add_pins(const struct vm_threads *threads, pid_t pid, const char *cpus, struct step_host *host,
+		    struct apply_steps *steps, struct isolat_error *err)
 {
 	for (size_t i = 0; i < threads->n; i++)
 		if (is_in_process(host, pid, threads->thread[i].tid) &&
-		    add_affinity(&threads->thread[i], cpus, host, steps, err))
+		    add_pin(&threads->thread[i], cpus, host, steps, err))
 			return -1;
 	return 0;
 }
@@ -453,8 +481,9 @@ int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vm
 			return -1;
 		first = false;
 		nodes = memory_nodes(plan, &plan->vms[i]);
-		rc = nodes ? add_affinities(&found[i].threads, leader->tid, vms[i].cpus, host, steps, err) ||
-				     add_cgroup(vms[i].name, vms[i].cpus, nodes, leader, steps, err)
+		rc = nodes ? add_unpins(&found[i].threads, leader->tid, host, steps, err) ||
+				     add_cgroup(vms[i].name, vms[i].cpus, nodes, leader, steps, err) ||
+				     add_pins(&found[i].threads, leader->tid, vms[i].cpus, host, steps, err)
 			   : no_memory(err);
 		free(nodes);
 		if (rc)

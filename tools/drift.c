@@ -57,9 +57,10 @@ static void see_entry(void *data, const struct transaction_entry *entry, const c
 	const char *kind = entry->kind->name;
 	char line[2][160];
 
-	if (is_kind(entry, &step_task) ||
+	if (is_kind(entry, &step_task) || is_kind(entry, &step_pin) ||
 	    (!now && (is_kind(entry, &step_cgroup_task) || is_kind(entry, &step_affinity))))
-		return; /* threads come and go: see_vm() looks at those that there are */
+		return; /* threads come and go: see_vm() looks at those that there are; and pins are their owner's
+			   affair */
 	if (is_kind(entry, &step_monitor) && !strcmp(entry->set, STEP_PRESENT)) {
 		drift_add(d, kind, entry->object, entry->set, now, "the monitor group is gone");
 	} else if (is_kind(entry, &step_group)) {

@@ -73,8 +73,10 @@ static bool has_all(const char *allowed, const char *effective)
 	return true;
 }
 
-/* "" for one that is not pinned; in isolat's cgroups that is not looked at, unless @anywhere. Returns 0 or -errno. */
-static int read_pinned(const struct step_host *host, pid_t tid, bool anywhere, char **value)
+enum where { OUTSIDE, INSIDE, ANYWHERE }; /* of isolat's cgroups */
+
+/* "" for one that is not pinned, NULL for one that is not @where. Returns 0 or -errno. */
+static int read_pinned(const struct step_host *host, pid_t tid, enum where where, char **value)
 {
 	char *path = NULL, *allowed = NULL, *effective = NULL;
 	int rc = step_cgroup_of(host, tid, &path);
@@ -82,13 +84,13 @@ static int read_pinned(const struct step_host *host, pid_t tid, bool anywhere, c
 	*value = NULL;
 	if (rc)
 		return rc;
-	if (anywhere || !step_cgroup_is_own(path)) {
+	if (where == ANYWHERE || step_cgroup_is_own(path) == (where == INSIDE)) {
 		rc = step_affinity_allowed(host, tid, &allowed);
 		if (!rc)
 			rc = read_effective(host, path, &effective);
 	}
-	if (!rc) {
-		*value = strdup(!allowed || has_all(allowed, effective) ? "" : allowed);
+	if (!rc && allowed) {
+		*value = strdup(has_all(allowed, effective) ? "" : allowed);
 		rc = *value ? 0 : -ENOMEM;
 	}
 	free(effective);
@@ -97,16 +99,20 @@ static int read_pinned(const struct step_host *host, pid_t tid, bool anywhere, c
 	return rc;
 }
 
-static int read_affinity(void *data, const char *object, char **value, struct isolat_error *err)
+static int read_thread(struct step_host *host, const char *object, enum where where, char **value,
+		       struct isolat_error *err)
 {
-	struct step_host *host = data;
 	struct step_thread thread;
 	int rc, alive;
 
 	*value = NULL;
 	if (step_thread_parse("read affinity", object, &thread, err))
 		return -1;
-	rc = read_pinned(host, thread.tid, false, value);
+	rc = read_pinned(host, thread.tid, where, value);
+	if (!rc && !*value && where == OUTSIDE) {
+		*value = strdup("");
+		rc = *value ? 0 : -ENOMEM;
+	}
 	/* Asked behind it: who is alive now was so then, and what was read is its own and not a successor's. */
 	alive = step_thread_alive(host, "read affinity", object, &thread, err);
 	if (alive <= 0) {
@@ -115,6 +121,16 @@ static int read_affinity(void *data, const char *object, char **value, struct is
 		return alive;
 	}
 	return rc ? failed(rc, "read affinity", object, err) : 0;
+}
+
+static int read_affinity(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	return read_thread(data, object, OUTSIDE, value, err);
+}
+
+static int read_pin(void *data, const char *object, char **value, struct isolat_error *err)
+{
+	return read_thread(data, object, INSIDE, value, err);
 }
 
 /* ---- Writing ---- */
@@ -161,14 +177,24 @@ static int write_affinity(void *data, const char *object, const char *from, cons
 
 const struct step_kind step_affinity = { .name = "affinity", .read = read_affinity, .write = write_affinity };
 
+/* What its owner has made of it since is his, and nobody need be told. */
+static bool part_pin(const char *before, const char *set, const char *now, char **to, char **theirs)
+{
+	*to = *theirs = NULL;
+	return true;
+}
+
+const struct step_kind step_pin = { .name = "pin", .read = read_pin, .write = write_affinity, .part = part_pin };
+
 /* ---- Over a move ---- */
 
 struct step_pins {
-	size_t n;
+	size_t n, room;
+	char *reset; /* only those that have all of these by now are pinned anew; NULL: all that have others */
 	struct {
 		pid_t tid;
-		char *list; /* NULL: not pinned */
-	} of[];
+		char *list;
+	} * of;
 };
 
 /* Whether it has the CPUs of a run that ends, and is to have others. */
@@ -190,42 +216,121 @@ bool step_affinity_unpin(const struct step_host *host, pid_t tid)
 	return is_to_unpin(host, tid) && !pin(tid, host->unpin_to);
 }
 
-struct step_pins *step_pins_read(const struct step_host *host, pid_t pid)
+/* Takes @list. */
+static void add_pin(struct step_pins *pins, pid_t tid, char *list)
 {
-	struct step_pins *pins;
+	if (pins->n == pins->room) {
+		size_t room = pins->room ? 2 * pins->room : 64;
+		void *of = reallocarray(pins->of, room, sizeof(pins->of[0]));
+
+		if (!of) {
+			free(list);
+			return;
+		}
+		pins->of = of;
+		pins->room = room;
+	}
+	pins->of[pins->n].tid = tid;
+	pins->of[pins->n++].list = list;
+}
+
+/* What it is to have after a move; NULL: it is not pinned. */
+static char *over_move(const struct step_host *host, pid_t tid)
+{
+	char *list;
+
+	if (is_to_unpin(host, tid))
+		return strdup(host->unpin_to);
+	if (read_pinned(host, tid, ANYWHERE, &list))
+		return NULL;
+	if (*list)
+		return list;
+	free(list);
+	return NULL;
+}
+
+/* What it is pinned to, in a cgroup below the root; NULL: it is not. */
+static char *below_root(const struct step_host *host, pid_t tid, const char *of_root)
+{
+	char *allowed, *path;
+	bool pinned;
+
+	if (step_affinity_allowed(host, tid, &allowed))
+		return NULL;
+	pinned = strcmp(allowed, of_root) != 0 && !step_cgroup_of(host, tid, &path);
+	if (pinned) {
+		pinned = *path && !has_all(allowed, of_root);
+		free(path);
+	}
+	if (pinned)
+		return allowed;
+	free(allowed);
+	return NULL;
+}
+
+static void add_threads(const struct step_host *host, struct step_pins *pins, pid_t pid)
+{
 	char folder[PATH_MAX];
 	pid_t *tids;
 	size_t n;
 
 	snprintf(folder, sizeof(folder), "%s/%d/task", step_host_proc(host), (int)pid);
 	if (proc_list(AT_FDCWD, folder, &tids, &n))
-		return NULL;
-	pins = calloc(1, sizeof(*pins) + n * sizeof(pins->of[0]));
-	for (size_t i = 0; pins && i < n; i++) {
-		pins->of[i].tid = tids[i];
-		if (is_to_unpin(host, tids[i])) {
-			pins->of[i].list = strdup(host->unpin_to);
-		} else if (!read_pinned(host, tids[i], true, &pins->of[i].list) && !*pins->of[i].list) {
-			free(pins->of[i].list);
-			pins->of[i].list = NULL;
-		}
-		pins->n++;
+		return;
+	for (size_t i = 0; i < n; i++) {
+		char *list = pins->reset ? below_root(host, tids[i], pins->reset) : over_move(host, tids[i]);
+
+		if (list)
+			add_pin(pins, tids[i], list);
 	}
 	free(tids);
+}
+
+struct step_pins *step_pins_read(const struct step_host *host, pid_t pid)
+{
+	struct step_pins *pins = calloc(1, sizeof(*pins));
+
+	if (pins)
+		add_threads(host, pins, pid);
 	return pins;
+}
+
+struct step_pins *step_pins_read_all(const struct step_host *host)
+{
+	struct step_pins *pins = calloc(1, sizeof(*pins));
+	char root[] = "";
+	pid_t *pids;
+	size_t n;
+
+	if (!pins || read_effective(host, root, &pins->reset) || proc_list(AT_FDCWD, step_host_proc(host), &pids, &n))
+		return pins;
+	for (size_t i = 0; i < n; i++)
+		add_threads(host, pins, pids[i]);
+	free(pids);
+	return pins;
+}
+
+/* Where it may run on none of them, it is as free as the kernel has made it. */
+static void put_back(const struct step_host *host, pid_t tid, const char *list, const char *reset)
+{
+	char *now;
+
+	if (step_affinity_allowed(host, tid, &now))
+		return;
+	if (reset ? has_all(now, reset) : strcmp(now, list) != 0)
+		(void)pin(tid, list);
+	free(now);
 }
 
 void step_pins_put_back(const struct step_host *host, struct step_pins *pins)
 {
 	for (size_t i = 0; pins && i < pins->n; i++) {
-		const char *list = pins->of[i].list;
-		char *now = NULL;
-
-		/* Where it may run on none of them, it is as free as the kernel has made it. */
-		if (list && !step_affinity_allowed(host, pins->of[i].tid, &now) && strcmp(now, list) != 0)
-			(void)pin(pins->of[i].tid, list);
-		free(now);
+		put_back(host, pins->of[i].tid, pins->of[i].list, pins->reset);
 		free(pins->of[i].list);
+	}
+	if (pins) {
+		free(pins->of);
+		free(pins->reset);
 	}
 	free(pins);
 }

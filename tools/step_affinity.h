@@ -5,10 +5,13 @@
  *
  *   kind      object       value
  *   affinity  "TID@START"  the CPUs that the thread is pinned to, as the kernel prints lists; "" if it may run on all
- *                          that its cgroup has, or is in a cgroup of isolat's, where it is its owner's affair
+ *                          that its cgroup has, or is in a cgroup of isolat's: see pin
+ *   pin       "TID@START"  likewise in a cgroup of isolat's; it is not there elsewhere
  *
- * A thread whose CPUs the new cgroup does not have is unpinned by a step before it is moved, and still is once it is
- * back: undoing the step pins it again. All others keep their CPUs over the move.
+ * A thread that is pinned is unpinned by a step before its process is moved, and still is once that is back: undoing
+ * the step pins it again. One whose CPUs the new cgroup has is pinned to them by another step after the move. So what
+ * the kernel makes of it over the move does not matter, nor where isolat is killed. What its owner pins it to
+ * afterwards is the owner's affair; that is kept over the way back as far as the kernel lets it.
  */
 #ifndef ISOLAT_STEP_AFFINITY_H
 #define ISOLAT_STEP_AFFINITY_H
@@ -16,7 +19,7 @@
 #include "step.h"
 #include "step_host.h"
 
-extern const struct step_kind step_affinity;
+extern const struct step_kind step_affinity, step_pin;
 
 /* What the kernel lets a thread run on, as a list for the caller to free. Returns 0 or -errno. */
 int step_affinity_allowed(const struct step_host *host, pid_t tid, char **list);
@@ -30,7 +33,16 @@ struct step_pins;
 /* NULL: there are none, or no memory for them. */
 struct step_pins *step_pins_read(const struct step_host *host, pid_t pid);
 
-/* Pins those anew that the move has unpinned, as far as their new cgroup has their CPUs; frees. */
+/*
+ * What all threads in cgroups below the root are pinned to, before these get the cpuset controller or lose it: for
+ * kernels before 6.2 that is a move of all of them, and they forget it.
+ */
+struct step_pins *step_pins_read_all(const struct step_host *host);
+
+/*
+ * Pins those anew that the move has unpinned, as far as their new cgroup has their CPUs; frees. Of all threads, those
+ * that have all CPUs now.
+ */
 void step_pins_put_back(const struct step_host *host, struct step_pins *pins);
 
 #endif

@@ -362,8 +362,10 @@ static int see_others(int dir, const char *file, const char *object, const char 
 	return -1;
 }
 
-static int write_in(int dir, const char *file, const char *object, const char *to, struct isolat_error *err)
+static int write_in(const struct step_host *host, int dir, const char *file, const char *object, const char *to,
+		    struct isolat_error *err)
 {
+	struct step_pins *pins;
 	char *text;
 	int rc;
 
@@ -372,7 +374,9 @@ static int write_in(int dir, const char *file, const char *object, const char *t
 	text = text_for(file, to);
 	if (!text)
 		return isolat_fail(err, ISOLAT_USAGE, "write cgroup file", object, "'%s' is no value of it", to);
+	pins = strcmp(object, SUBTREE) ? NULL : step_pins_read_all(host);
 	rc = write_line(dir, file, text);
+	step_pins_put_back(host, pins);
 	free(text);
 	if (!rc)
 		return 0;
@@ -384,7 +388,8 @@ static int write_in(int dir, const char *file, const char *object, const char *t
 }
 
 /* The kernel takes "isolated" also where it cannot be, and says so when it is read: "isolated invalid (WHY)". */
-static int check_partition(int dir, const char *object, const char *from, struct isolat_error *err)
+static int check_partition(const struct step_host *host, int dir, const char *object, const char *from,
+			   struct isolat_error *err)
 {
 	struct isolat_error ignored;
 	char *now;
@@ -394,7 +399,7 @@ static int check_partition(int dir, const char *object, const char *from, struct
 		return failed(rc, "read cgroup file", object, err);
 	if (has_word(now, "invalid")) {
 		rc = isolat_fail(err, ISOLAT_FAILED, "write cgroup file", object, "the kernel says '%s'", now);
-		write_in(dir, PARTITION, object, from, &ignored);
+		write_in(host, dir, PARTITION, object, from, &ignored);
 	}
 	free(now);
 	return rc;
@@ -427,10 +432,10 @@ static int write_file(void *data, const char *object, const char *from, const ch
 	dir = open_folder(host, object, &file);
 	if (dir < 0)
 		return failed(dir, "write cgroup file", object, err);
-	rc = write_in(dir, file, object, to, err);
+	rc = write_in(host, dir, file, object, to, err);
 	/* Unless it is put back to what was invalid before. */
 	if (!rc && !strcmp(file, PARTITION) && !has_word(to, "invalid"))
-		rc = check_partition(dir, object, from, err);
+		rc = check_partition(host, dir, object, from, err);
 	close(dir);
 	return rc;
 }

@@ -54,6 +54,8 @@ static void take_effect(int fd, const char *path, const char *text)
 
 	if (!strcmp(file, "cgroup.subtree_control")) {
 		set_file(fd, *text == '+' ? "cpu cpuset memory\n" : "cpu memory\n");
+		if (kernel.moved)
+			kernel.moved(kernel.moved_to);
 	} else if (!strcmp(file, "cpuset.cpus.partition") && !strncmp(text, "isolated", 8) && kernel.no_partition) {
 		set_file(fd, "isolated invalid (Parent is not a partition root)\n");
 	} else if (!strcmp(file, "cgroup.procs")) {

@@ -19,7 +19,7 @@ struct fake_kernel {
 	bool no_partition;		 /* partitions are invalid */
 	int error;			 /* what writing fails with, once */
 	const char *forks;		 /* what is in isolat/web when the first has left it */
-	void (*moved)(const char *cpus); /* what moving a process does besides; @cpus is moved_to */
+	void (*moved)(const char *cpus); /* what moving one process or all does besides; @cpus is moved_to */
 	const char *moved_to;
 	char log[4096]; /* "isolat/web/cpuset.cpus 2-3\n" */
 };

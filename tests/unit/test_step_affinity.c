@@ -95,6 +95,26 @@ static void test_affinity(void **state)
 	assert_int_equal(step_affinity.write(&host, "13", "", "1", &err), -1);
 }
 
+static void test_pin(void **state)
+{
+	char *to, *theirs;
+
+	put_cpus();
+	put_pinned(12, "0::/isolat/web\n", "1-3");
+	put_pinned(13, "0::/isolat/web\n", "2");
+	put_pinned(14, "0::/\n", "2");
+	expect(&step_pin, "12@500", "");
+	expect(&step_pin, "13@500", "2");
+	expect(&step_pin, "14@500", NULL); /* in no cgroup of isolat's */
+	expect(&step_pin, "13@501", NULL);
+	expect_done(&step_pin, "12@500", "3");
+	expect_done(&step_pin, "12@500", "");
+	assert_string_equal(pinned, "12 3\n12 0-7\n");
+	assert_true(step_pin.part("", "2", "3", &to, &theirs));
+	assert_null(to);
+	assert_null(theirs);
+}
+
 /* What the kernel does to the threads of a process that is moved, before 6.2. */
 static void move_all(const char *cpus)
 {
@@ -119,6 +139,28 @@ static void test_affinity_over_move(void **state)
 	assert_int_equal(write_to(&step_cgroup_task, "12@500", ""), 0);
 	assert_string_equal(pinned, "13 2\n"); /* who had all CPUs of the one has all of the other */
 	expect(&step_affinity, "14@500", "");
+}
+
+/* The controller comes to all cgroups below the root: nobody there is to lose what he was pinned to. */
+static void test_affinity_over_control(void **state)
+{
+	put_cpus();
+	tree_put("cgroup/system.slice/cpuset.cpus", "\n");
+	put_pinned(12, "0::/system.slice/vm\n", "0-7");
+	put_pinned(13, "0::/system.slice/vm\n", "2");
+	put_pinned(14, "0::/\n", "6"); /* of the root itself nothing is moved */
+	kernel.moved = move_all;
+	kernel.moved_to = "0-7";
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", "cpuset"), 0);
+	assert_string_equal(pinned, "13 2\n");
+	*pinned = '\0';
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), 0);
+	assert_string_equal(pinned, "13 2\n");
+	/* Who has pinned himself to something else meanwhile keeps that. */
+	*pinned = '\0';
+	kernel.moved_to = "3";
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", "cpuset"), 0);
+	assert_string_equal(pinned, "");
 }
 
 /* What an isolat run has left in its cgroup gets other CPUs than the run's, whatever the kernel leaves of them. */
@@ -164,7 +206,8 @@ static void test_unpin(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_affinity), TEST(test_affinity_over_move),
+	const struct CMUnitTest tests[] = { TEST(test_affinity),	   TEST(test_pin),
+					    TEST(test_affinity_over_move), TEST(test_affinity_over_control),
 					    TEST(test_unpinned_over_move), TEST(test_unpin) };
 
 	return cmocka_run_group_tests_name("step_affinity", tests, NULL, NULL);

@@ -138,8 +138,14 @@ for task in "/proc/${vms[0]}/task/"* "/proc/${vms[2]}/task/"*; do
 done
 affinities >"$scratch/affinities"
 cgroups >"$scratch/cgroups"
+inside=$(jq -r '.vms[2].cpus[0]' "$scratch/plan")
+taskset -p -c "$inside" "${vms[2]}" >/dev/null || failed=1
+affinities >"$scratch/affinities"
 run apply --profile "$scratch/profile"
 check 'apply with cpusets' 0 $code
+check 'a thread that was pinned to CPUs of the VM stays so' "$inside" "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${vms[2]}/status")"
+run verify
+check 'verify' 0 $code
 cpus=$("$isolat" status --json | jq -r '.vms[0].cpus')
 check 'the CPUs of the cgroup' "$cpus" "$(cat /sys/fs/cgroup/isolat/vm0/cpuset.cpus.effective)"
 check 'the process is in it' '0::/isolat/vm0' "$(grep ^0:: "/proc/${vms[0]}/cgroup")"
@@ -150,6 +156,7 @@ run apply --profile "$scratch/profile.renamed"
 check 'apply with another name for a VM, and two that have changed theirs' 0 $code
 check 'they are in the cgroups of their names' '0::/isolat/renamed 0::/isolat/vm3 0::/isolat/vm2' \
 	"$(grep -h ^0:: "/proc/${vms[0]}/cgroup" "/proc/${vms[2]}/cgroup" "/proc/${vms[3]}/cgroup" | xargs)"
+check 'and it stays pinned' "$inside" "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${vms[2]}/status")"
 check 'and the old name has none' no "$([ -d /sys/fs/cgroup/isolat/vm0 ] && echo yes || echo no)"
 run apply --profile "$scratch/profile.renamed"
 check 'once more' 'nothing was written' "$(grep -o 'nothing was written' "$scratch/out")"
@@ -183,9 +190,19 @@ kill "$(cat "$scratch/out")" || failed=1
 home=$(sed -n 's/^0:://p' "/proc/${vms[0]}/cgroup")
 mkdir /sys/fs/cgroup/passing
 echo "${vms[0]}" >/sys/fs/cgroup/passing/cgroup.procs
+mkdir /sys/fs/cgroup/bystander
+taskset -c 5 sleep 300 &
+runs+=($!)
+echo ${runs[0]} >/sys/fs/cgroup/bystander/cgroup.procs
 run apply --profile "$scratch/profile"
 rmdir /sys/fs/cgroup/passing
+check 'who has nothing to do with it stays pinned' 5 "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${runs[0]}/status")"
 run undo
+check 'also over undo' 5 "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${runs[0]}/status")"
+kill "${runs[0]}"
+wait "${runs[0]}" 2>/dev/null
+runs=()
+rmdir /sys/fs/cgroup/bystander
 check 'undo without the home of a VM' '4 1' "$code $(grep -c "left as it is: cgroup-task .*(before: 'passing')" "$scratch/out")"
 run undo
 check 'is done once' '0 1' "$code $(grep -c 'nothing to undo' "$scratch/out")"
@@ -221,10 +238,12 @@ check 'nothing is on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
 same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
-for delay in 0.2 0.25 0.3 0.35 0.4; do
-	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile" --no-cpusets; } >/dev/null 2>&1
+for delay in 0.25 0.3 0.35 0.4 0.45 0.5; do
+	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile"; } >/dev/null 2>&1
 	run undo
 	same "killed after $delay s, then: $(head -n 1 "$scratch/out")" "$scratch/before"
+	check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+	check 'each thread is pinned as before' '' "$(affinities | diff "$scratch/affinities" -)"
 done
 kill "${vms[@]}"
 exit $failed
