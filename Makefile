@@ -198,6 +198,10 @@ VM_CASES := $(patsubst tests/vm/cases/%.c,$(B)/tests/vm/cases/%,$(wildcard tests
 $(B)/tests/vm/cases/%: tests/vm/cases/%.c $(wildcard tests/vm/cases/*.h) $(GUEST_LIB)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
 
+# What kills isolat at one of its changes.
+$(B)/tests/vm/kill_at.so: tests/vm/kill_at.c
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ $< -ldl
+
 # This one replays, with what idle-replay replays with.
 $(B)/tests/vm/cases/sip_answers: bench/idle_csv.c bench/idle_policy.c bench/idle_replay.c $(GUEST_SRC)
 
@@ -211,7 +215,7 @@ TEST_ENV = FUZZ_TARGETS="$(FUZZ_TARGETS)" ISOLAT_KERNELS=$(abspath $(B)/kernels)
 
 check: deps
 	$(Q)$(MAKE) check-built
-check-built: all $(UNIT_TESTS) $(B)/tests/unit/timer_peer $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(VM_CASES) $(MODULES_BUILT) $(FUZZERS)
+check-built: all $(UNIT_TESTS) $(B)/tests/unit/timer_peer $(SIM_PROGRAMS) $(B)/tests/sim/engine $(B)/tests/vm/run $(B)/tests/vm/kill_at.so $(VM_CASES) $(MODULES_BUILT) $(FUZZERS)
 	$(Q)$(TEST_ENV) tests/run.sh $(T)
 
 demo: deps

@@ -6,6 +6,7 @@
 
 #define pr_fmt(fmt) "exitless_timer: " fmt
 
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/io.h>
 #include <linux/module.h>
@@ -39,6 +40,17 @@ static int xt_cpu_offline(unsigned int cpu)
 	return xt_cpu_goes(cpu);
 }
 
+static bool xt_any_on(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu (cpu) {
+		if (xt_cpu(cpu)->on)
+			return true;
+	}
+	return false;
+}
+
 static int xt_pm_event(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	switch (event) {
@@ -46,7 +58,11 @@ static int xt_pm_event(struct notifier_block *nb, unsigned long event, void *unu
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
 		xt_stop(XT_SUSPENDED);
-		break;
+		if (!xt_any_on())
+			break;
+		/* A CPU would wake with a timer whose device is not there yet.  Who says no is not told of the end. */
+		xt_start(XT_SUSPENDED);
+		return notifier_from_errno(-EBUSY);
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
@@ -152,8 +168,11 @@ static void xt_end(void)
 	xt_stats_remove();
 	unregister_pm_notifier(&xt_pm_notifier);
 	xt_stop(XT_OFF);
+	/* No CPU goes in between: it would not be kept from it any more, and come back to a device that is gone. */
+	cpus_read_lock();
 	WRITE_ONCE(xt.leaving, true);
-	cpuhp_remove_state(xt_hp_state);
+	__cpuhp_remove_state_cpuslocked(xt_hp_state, true);
+	cpus_read_unlock();
 	xt_placeholder_put();
 }
 
@@ -235,17 +254,6 @@ static int xt_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (err)
 		WRITE_ONCE(xt.pdev, NULL);
 	return err;
-}
-
-static bool xt_any_on(void)
-{
-	unsigned int cpu;
-
-	for_each_possible_cpu (cpu) {
-		if (xt_cpu(cpu)->on)
-			return true;
-	}
-	return false;
 }
 
 /* Also on reboot and kexec: the next kernel must find no vector that fires, and the agent nothing to do. */

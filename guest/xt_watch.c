@@ -313,6 +313,8 @@ static void xt_go_on(void)
 
 	if (xt.leaving || xt.state == XT_OFF || xt.state == XT_SUSPENDED || xt.state == XT_ALONE)
 		return;
+	if (xt.state != XT_RUNS && check_tsc_unstable()) /* for good */
+		return;
 	if (xt.state == XT_RUNS)
 		ms = xt.watch_cpu >= 0 ? READ_ONCE(xt_watch_ms) : xt.sync_ms;
 	queue_delayed_work_on(xt_work_cpu(), xt.wq, &xt.work, msecs_to_jiffies(ms));
@@ -342,7 +344,9 @@ void xt_start(enum xt_state from)
 		xt.state = XT_WAITING;
 		xchg(&xt.why, 0); /* of another time */
 		xt_try();
-		if (xt.state == XT_WAITING)
+		if (xt.state == XT_WAITING && check_tsc_unstable())
+			pr_warn("the TSC is unstable; timers stay on the LAPIC\n");
+		else if (xt.state == XT_WAITING)
 			pr_info("no agent serves the page yet; timers are on the LAPIC until one does\n");
 		xt_hurry(); /* there: a timer set from here would be this CPU's, which may be exitless */
 	}
@@ -374,10 +378,15 @@ void xt_cpu_came(unsigned int cpu)
 	mutex_unlock(&xt.lock);
 }
 
+static bool xt_is_on(int cpu)
+{
+	return cpu >= 0 && xt_cpu(cpu)->on;
+}
+
 /*
  * Before anything of the CPU is taken down.  If it is the one that watches, another takes over first.  A CPU whose
  * timer cannot be given back stays: offline, the kernel would leave our device with it, unbound and freed under its
- * feet.
+ * feet.  So does one that watches if that is so of its successor.
  */
 int xt_cpu_goes(unsigned int cpu)
 {
@@ -387,7 +396,7 @@ int xt_cpu_goes(unsigned int cpu)
 	mutex_lock(&xt.lock);
 	xt_set_online(c, false);
 	/* As the module goes that is no way out: the kernel takes no for a bug, and xt_remove() sees to it. */
-	if (c->on && !xt.leaving) {
+	if ((c->on || xt_is_on(xt.watch_cpu)) && !xt.leaving) {
 		xt_set_online(c, true);
 		err = -EBUSY;
 	}

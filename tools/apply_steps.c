@@ -463,31 +463,52 @@ static int see_cpusets(struct step_host *host, struct isolat_error *err)
 	return 0;
 }
 
+/* The first thread of a VM that is given by pid; NULL: it is not. */
+static const struct vm_thread *leader_of(const struct applied_vm *vm, const struct vm_search *found)
+{
+	return vm->match.by == PROFILE_BY_PID ? find_leader(&found->threads, (pid_t)vm->match.pid) : NULL;
+}
+
+static int add_cpuset(const struct plan *plan, unsigned int i, const struct applied_vm *vm,
+		      const struct vm_search *found, struct step_host *host, struct apply_steps *steps,
+		      struct isolat_error *err)
+{
+	const struct vm_thread *leader = leader_of(vm, found);
+	char *nodes;
+	int rc;
+
+	if (!leader)
+		return 0;
+	nodes = memory_nodes(plan, &plan->vms[i]);
+	rc = nodes ? add_cgroup(vm->name, vm->cpus, nodes, leader, steps, err) ||
+			     add_pins(&found->threads, leader->tid, vm->cpus, host, steps, err)
+		   : no_memory(err);
+	free(nodes);
+	return rc;
+}
+
+/*
+ * All threads are unpinned before the controller comes to where they are, and are pinned again on the way back when it
+ * has gone: for kernels before 6.2 that is a move, too.
+ */
 int apply_steps_add_cpusets(const struct plan *plan, const struct applied_vm *vms, const struct vm_search *found,
 			    struct step_host *host, struct apply_steps *steps, struct isolat_error *err)
 {
-	bool first = true;
+	bool any = false;
 
 	for (unsigned int i = 0; i < plan->n_vms; i++) {
-		const struct vm_thread *leader;
-		char *nodes;
-		int rc;
+		const struct vm_thread *leader = leader_of(&vms[i], &found[i]);
 
-		leader = vms[i].match.by == PROFILE_BY_PID ? find_leader(&found[i].threads, (pid_t)vms[i].match.pid)
-							   : NULL;
 		if (!leader)
 			continue;
-		if (first && (see_cpusets(host, err) || apply_steps_add_cgroup_root(steps, err)))
+		if ((!any && see_cpusets(host, err)) || add_unpins(&found[i].threads, leader->tid, host, steps, err))
 			return -1;
-		first = false;
-		nodes = memory_nodes(plan, &plan->vms[i]);
-		rc = nodes ? add_unpins(&found[i].threads, leader->tid, host, steps, err) ||
-				     add_cgroup(vms[i].name, vms[i].cpus, nodes, leader, steps, err) ||
-				     add_pins(&found[i].threads, leader->tid, vms[i].cpus, host, steps, err)
-			   : no_memory(err);
-		free(nodes);
-		if (rc)
-			return -1;
+		any = true;
 	}
+	if (any && apply_steps_add_cgroup_root(steps, err))
+		return -1;
+	for (unsigned int i = 0; i < plan->n_vms; i++)
+		if (add_cpuset(plan, i, &vms[i], &found[i], host, steps, err))
+			return -1;
 	return 0;
 }

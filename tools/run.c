@@ -195,7 +195,8 @@ static void be_guard(int fd, const struct applied_options *how, const char *name
 		}
 		json_decref(mine.left);
 		/* Others hold a lock, and it may take long: nobody is to wait for the end of what we write. */
-		leave_streams();
+		if (!i)
+			leave_streams();
 		mine.wait_s = how->wait_s;
 		usleep(pause * 1000);
 		pause = 2 * pause < GUARD_MAX_PAUSE ? 2 * pause : GUARD_MAX_PAUSE;

@@ -134,7 +134,7 @@ int run_left_share(struct applied *a, const struct step *steps, size_t n, struct
 	return rc;
 }
 
-static bool others_are_at_work(const char *name);
+static bool others_are_there(const char *name);
 
 /* After what the run @name has made. */
 static int give_up_shared(struct applied *a, const char *name, struct isolat_error *err)
@@ -142,7 +142,7 @@ static int give_up_shared(struct applied *a, const char *name, struct isolat_err
 	struct transaction *t;
 	int rc;
 
-	if (!run_left_is_there(RUN_SHARED) || others_are_at_work(name))
+	if (!run_left_is_there(RUN_SHARED) || others_are_there(name))
 		return 0;
 	if (applied_open_beside(a, RUN_SHARED, &t, err))
 		return -1;
@@ -178,7 +178,7 @@ static int take_back_shared(const struct applied_options *options, struct isolat
 	of_runs.name = RUN_SHARED;
 	if (applied_open(&of_runs, APPLIED_TAKE_BACK, &a, err))
 		return -1;
-	rc = others_are_at_work(RUN_SHARED) ? 0 : transaction_undo(a.t, NULL, err);
+	rc = others_are_there(RUN_SHARED) ? 0 : transaction_undo(a.t, NULL, err);
 	applied_close(&a);
 	return rc;
 }
@@ -304,7 +304,10 @@ int run_left_take_back(const struct applied_options *options, size_t *n, struct 
 		*err = t.first;
 		return -1;
 	}
-	return run_left_is_there(RUN_SHARED) && !others_are_at_work(RUN_SHARED) ? take_back_shared(options, err) : 0;
+	if (!run_left_is_there(RUN_SHARED) || others_are_there(RUN_SHARED))
+		return 0;
+	++*n;
+	return take_back_shared(options, err);
 }
 
 struct other {
@@ -315,14 +318,13 @@ struct other {
 static int see_other(void *data, const char *name, struct isolat_error *err)
 {
 	struct other *other = data;
-	pid_t pid;
 
-	other->any |= strcmp(name, other->name) != 0 && run_left_is_at_work(name, &pid);
+	other->any |= strcmp(name, other->name) != 0;
 	return 0;
 }
 
-/* Runs, without @name. */
-static bool others_are_at_work(const char *name)
+/* Runs, without @name: at work, or killed and not taken back yet. Who takes the last one back takes what they share. */
+static bool others_are_there(const char *name)
 {
 	struct other other = { .name = name };
 	struct isolat_error ignored;
@@ -346,7 +348,7 @@ bool run_left_any(void)
 	bool any = false;
 
 	each_journal(see_dead, &any, &err);
-	return any || (run_left_is_there(RUN_SHARED) && !others_are_at_work(RUN_SHARED));
+	return any || (run_left_is_there(RUN_SHARED) && !others_are_there(RUN_SHARED));
 }
 
 #define OPENINGS 10

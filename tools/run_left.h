@@ -49,8 +49,8 @@ int run_left_share(struct applied *a, const struct step *steps, size_t n, struct
 int run_left_take_back_one(const struct applied_options *options, const char *name, struct isolat_error *err);
 
 /*
- * Takes back what runs have left that were killed (*n: how many), of all that it can, and fails in the end with the
- * first that withstood.
+ * Takes back what runs have left that were killed (*n: how many), of all that it can, then what runs share if none is
+ * left, and fails in the end with the first that withstood.
  */
 int run_left_take_back(const struct applied_options *options, size_t *n, struct isolat_error *err);
 

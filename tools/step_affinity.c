@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +16,9 @@
 #include "step_cgroup.h"
 #include "step_thread.h"
 
-#define FILE_BYTES (64U << 10)
-#define ALLOWED	   "Cpus_allowed_list:\t"
+#define FILE_BYTES  (64U << 10)
+#define PROCS_BYTES (1U << 20)
+#define ALLOWED	    "Cpus_allowed_list:\t"
 
 static int failed(int error, const char *what, const char *object, struct isolat_error *err)
 {
@@ -189,6 +191,7 @@ const struct step_kind step_pin = { .name = "pin", .read = read_pin, .write = wr
 /* ---- Over a move ---- */
 
 struct step_pins {
+	sigset_t mask; /* the caller's, from reading to putting back */
 	size_t n, room;
 	char *reset; /* only those that have all of these by now are pinned anew; NULL: all that have others */
 	struct {
@@ -286,18 +289,49 @@ static void add_threads(const struct step_host *host, struct step_pins *pins, pi
 	free(tids);
 }
 
+/* Signals that would end us wait until all are pinned again. */
+static struct step_pins *new_pins(void)
+{
+	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGPIPE };
+	struct step_pins *pins = calloc(1, sizeof(*pins));
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		sigaddset(&set, ending[i]);
+	if (pins)
+		sigprocmask(SIG_BLOCK, &set, &pins->mask);
+	return pins;
+}
+
 struct step_pins *step_pins_read(const struct step_host *host, pid_t pid)
 {
-	struct step_pins *pins = calloc(1, sizeof(*pins));
+	struct step_pins *pins = new_pins();
 
 	if (pins)
 		add_threads(host, pins, pid);
 	return pins;
 }
 
+struct step_pins *step_pins_read_in(const struct step_host *host, int dir)
+{
+	struct step_pins *pins = new_pins();
+	char *text, *rest, *line;
+	pid_t pid;
+
+	if (!pins || proc_read_text(dir, "cgroup.procs", PROCS_BYTES, &text) < 0)
+		return pins;
+	rest = text;
+	while ((line = strsep(&rest, "\n")) && rest)
+		if (proc_parse_id(line, &pid))
+			add_threads(host, pins, pid);
+	free(text);
+	return pins;
+}
+
 struct step_pins *step_pins_read_all(const struct step_host *host)
 {
-	struct step_pins *pins = calloc(1, sizeof(*pins));
+	struct step_pins *pins = new_pins();
 	char root[] = "";
 	pid_t *pids;
 	size_t n;
@@ -317,7 +351,7 @@ static void put_back(const struct step_host *host, pid_t tid, const char *list, 
 
 	if (step_affinity_allowed(host, tid, &now))
 		return;
-	if (reset ? has_all(now, reset) : strcmp(now, list) != 0)
+	if (reset ? !strcmp(now, reset) || has_all(now, reset) : strcmp(now, list) != 0)
 		(void)pin(tid, list);
 	free(now);
 }
@@ -328,9 +362,10 @@ void step_pins_put_back(const struct step_host *host, struct step_pins *pins)
 		put_back(host, pins->of[i].tid, pins->of[i].list, pins->reset);
 		free(pins->of[i].list);
 	}
-	if (pins) {
-		free(pins->of);
-		free(pins->reset);
-	}
+	if (!pins)
+		return;
+	sigprocmask(SIG_SETMASK, &pins->mask, NULL);
+	free(pins->of);
+	free(pins->reset);
 	free(pins);
 }

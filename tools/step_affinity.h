@@ -10,8 +10,8 @@
  *
  * A thread that is pinned is unpinned by a step before its process is moved, and still is once that is back: undoing
  * the step pins it again. One whose CPUs the new cgroup has is pinned to them by another step after the move. So what
- * the kernel makes of it over the move does not matter, nor where isolat is killed. What its owner pins it to
- * afterwards is the owner's affair; that is kept over the way back as far as the kernel lets it.
+ * the kernel makes of it as it comes and goes does not matter, nor where isolat is killed then. What its owner pins it
+ * to afterwards is the owner's affair; that is put back as it comes home, or as its cgroup gets other CPUs (step_pins).
  */
 #ifndef ISOLAT_STEP_AFFINITY_H
 #define ISOLAT_STEP_AFFINITY_H
@@ -30,8 +30,14 @@ bool step_affinity_unpin(const struct step_host *host, pid_t tid);
 /* What the threads of a process were pinned to before it was moved, or are to be after it. */
 struct step_pins;
 
-/* NULL: there are none, or no memory for them. */
+/* Signals wait until they are put back. NULL: no memory. */
 struct step_pins *step_pins_read(const struct step_host *host, pid_t pid);
+
+/*
+ * Likewise, of all processes in the cgroup whose folder is open as @dir, before it gets other CPUs: kernels before 6.2
+ * forget pins then, too.
+ */
+struct step_pins *step_pins_read_in(const struct step_host *host, int dir);
 
 /*
  * What all threads in cgroups below the root are pinned to, before these get the cpuset controller or lose it: for

@@ -362,6 +362,14 @@ static int see_others(int dir, const char *file, const char *object, const char 
 	return -1;
 }
 
+/* What the write would make a kernel before 6.2 forget; NULL: nothing. */
+static struct step_pins *pins_before(const struct step_host *host, int dir, const char *file, const char *object)
+{
+	if (!strcmp(object, SUBTREE))
+		return step_pins_read_all(host);
+	return strcmp(file, "cpuset.cpus") ? NULL : step_pins_read_in(host, dir);
+}
+
 static int write_in(const struct step_host *host, int dir, const char *file, const char *object, const char *to,
 		    struct isolat_error *err)
 {
@@ -374,7 +382,7 @@ static int write_in(const struct step_host *host, int dir, const char *file, con
 	text = text_for(file, to);
 	if (!text)
 		return isolat_fail(err, ISOLAT_USAGE, "write cgroup file", object, "'%s' is no value of it", to);
-	pins = strcmp(object, SUBTREE) ? NULL : step_pins_read_all(host);
+	pins = pins_before(host, dir, file, object);
 	rc = write_line(dir, file, text);
 	step_pins_put_back(host, pins);
 	free(text);

@@ -99,7 +99,8 @@ struct transaction_entry transaction_entry(const struct transaction *t, size_t i
  *
  * When a step fails all of this is taken back, and @err is the step's. An object that is gone when its step comes
  * (a thread that ended) is left out. An object that somebody else has changed since the last commit gets the value
- * asked for, and its value before stays that before the first change. One step for an object.
+ * asked for, and its value before stays that before the first change; of a value with parts (step_kind.part) what is
+ * theirs becomes part of the value before. One step for an object.
  *
  * Several runs may come before a commit, each as if those before it were committed; when one fails, all are taken back.
  */

@@ -261,12 +261,18 @@ static size_t find(const json_t *record, const json_t *step)
 	return i;
 }
 
-/* Of a tail, whose record stands. */
-static bool comes_back_to_record(const struct back *b, const json_t *item)
+/*
+ * Of a tail, whose record stands: where the object comes back to what the record gave it, or leaves that, who has come
+ * there is the record's.
+ */
+static bool is_of_record(const struct back *b, const json_t *item)
 {
-	const json_t *record = b->t->journal.record, *entry = json_array_get(record, find(record, item));
+	const json_t *record = b->t->journal.record, *entry;
 
-	return entry && !strcmp(before(item), made(entry));
+	if (!transaction_kind_of(b->t, item)->follow || b->items == record)
+		return false;
+	entry = json_array_get(record, find(record, item));
+	return entry && (!strcmp(before(item), made(entry)) || !strcmp(made(item), made(entry)));
 }
 
 static void take_back(struct back *b, size_t i)
@@ -282,7 +288,7 @@ static void take_back(struct back *b, size_t i)
 	if (now)
 		take_back_from(b, i, now);
 	free(now);
-	if (b->fate[i].stuck || comes_back_to_record(b, item))
+	if (b->fate[i].stuck || is_of_record(b, item))
 		return;
 	if (transaction_follow(b->t, item, &err))
 		stick(b, i, NULL, &err);

@@ -28,6 +28,9 @@ machine=$2 of=$2
 scratch=$(mktemp -d) || exit 2
 vms=()
 trap 'kill "${vms[@]}" 2>/dev/null; rm -rf -- "$scratch"' EXIT
+. "$(dirname -- "${BASH_SOURCE[0]}")/vendor.bash" || exit 2
+as_on_intel "$scratch/libexec" "$build/isolat-pqos"
+export ISOLAT_LIBEXEC=$scratch/libexec
 
 # ---- What is looked at ----
 
@@ -178,8 +181,7 @@ state() # what is programmed, and who is where
 	jq -S '[(.groups[] | {name, programmed}), (.vms[] | del(.domains, .unavailable))]' "$scratch/out"
 }
 
-# libpqos asks the CPU itself whose it is.
-case $(grep -om 1 AuthenticAMD /proc/cpuinfo)$machine in
+case $machine in
 intel-2s | cdp | mbps | few-closids | l2 | l2-cdp)
 	apply --engine resctrl
 	state >"$scratch/resctrl"
@@ -492,16 +494,20 @@ child=$(pgrep -P "$(cat "$scratch/pid")" -x sleep)
 kill -9 "$(cat "$scratch/pid")"
 verdict 'run killed, and its parent does not look' "$(eventually_as_before)"
 kill "$child" $zombies
-flock -x $resctrl sleep 2 &
+flock -x $resctrl sh -c 'echo >"$1"; exec sleep 60' - "$scratch/held" &
 holder=$!
-sleep 0.2
+for ((i = 0; i < 200; i++)); do
+	[ -e "$scratch/held" ] && break
+	sleep 0.05
+done
 isolat_run touch "$scratch/ran" &
 runner=$!
 sleep 0.5
 kill -TERM $runner
 wait $runner 2>/dev/null
 code=$?
-wait $holder
+pkill -P $holder
+wait $holder 2>/dev/null
 verdict 'run, ended by a signal before it begins' "$([ $code = 143 ] || echo "exit code $code")$([ ! -e "$scratch/ran" ] || echo 'it ran')$(eventually_as_before)"
 "$isolat" run --wait 1 --profile "$scratch/profile" --class latency -- sleep 0.6 2>>"$scratch/runs" &
 runner=$!

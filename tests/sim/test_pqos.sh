@@ -5,7 +5,11 @@
 set -u
 build=$(realpath "$1")
 . "$(dirname "$0")/../tap.bash" || exit 2
-PATH=$build/tests/sim:$PATH:/usr/sbin
+. "$(dirname "$0")/vendor.bash" || exit 2
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf -- "$folder"' EXIT
+as_on_intel "$folder" /usr/sbin/pqos /usr/sbin/rdtset
+PATH=$build/tests/sim:$folder:$PATH:/usr/sbin
 export LC_ALL=C
 
 for program in pqos rdtset; do

@@ -68,6 +68,8 @@ static void take_effect(int fd, const char *path, const char *text)
 			kernel.moved(kernel.moved_to);
 	} else {
 		set_file(fd, text);
+		if (kernel.moved && !strcmp(file, "cpuset.cpus"))
+			kernel.moved(kernel.moved_to);
 	}
 }
 

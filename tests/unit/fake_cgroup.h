@@ -16,10 +16,11 @@
 
 struct fake_kernel {
 	bool on;
-	bool no_partition;		 /* partitions are invalid */
-	int error;			 /* what writing fails with, once */
-	const char *forks;		 /* what is in isolat/web when the first has left it */
-	void (*moved)(const char *cpus); /* what moving one process or all does besides; @cpus is moved_to */
+	bool no_partition; /* partitions are invalid */
+	int error;	   /* what writing fails with, once */
+	const char *forks; /* what is in isolat/web when the first has left it */
+	void (*moved)(
+		const char *cpus); /* what moving processes, or other CPUs for them, does besides; @cpus is moved_to */
 	const char *moved_to;
 	char log[4096]; /* "isolat/web/cpuset.cpus 2-3\n" */
 };

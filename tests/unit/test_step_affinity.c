@@ -163,6 +163,21 @@ static void test_affinity_over_control(void **state)
 	assert_string_equal(pinned, "");
 }
 
+/* The cgroup gets other CPUs: who is in it keeps those that he has chosen, where they are still there. */
+static void test_affinity_over_cpus(void **state)
+{
+	put_cpus();
+	put_pinned(12, "0::/isolat/web\n", "1-3");
+	put_pinned(13, "0::/isolat/web\n", "2");
+	put_pinned(14, "0::/system.slice/vm\n", "2");
+	tree_put("cgroup/isolat/web/cgroup.procs", "12\n");
+	kernel.moved = move_all;
+	kernel.moved_to = allowed = "1-3";
+	assert_int_equal(write_to(&step_cgroup_file, "isolat/web/cpuset.cpus", "1-5"), 0);
+	assert_non_null(strstr(pinned, "13 2\n"));
+	assert_null(strstr(pinned, "12 "));
+}
+
 /* What an isolat run has left in its cgroup gets other CPUs than the run's, whatever the kernel leaves of them. */
 static void test_unpinned_over_move(void **state)
 {
@@ -206,9 +221,13 @@ static void test_unpin(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_affinity),	   TEST(test_pin),
-					    TEST(test_affinity_over_move), TEST(test_affinity_over_control),
-					    TEST(test_unpinned_over_move), TEST(test_unpin) };
+	const struct CMUnitTest tests[] = { TEST(test_affinity),
+					    TEST(test_pin),
+					    TEST(test_affinity_over_move),
+					    TEST(test_affinity_over_control),
+					    TEST(test_affinity_over_cpus),
+					    TEST(test_unpinned_over_move),
+					    TEST(test_unpin) };
 
 	return cmocka_run_group_tests_name("step_affinity", tests, NULL, NULL);
 }

@@ -363,6 +363,18 @@ static void it_does_not_follow_back_to_the_record(void **state)
 	assert_null(strstr(followed, "a: "));
 }
 
+/* Nor away from there: somebody has changed it, a run gave it what the record has, and failed. */
+static void it_does_not_follow_away_from_the_record(void **state)
+{
+	assert_int_equal(apply("5 6", "7 8"), 0);
+	change_it('a', "8 8");
+	host.fails = "b";
+	host.code = ISOLAT_FAILED;
+	assert_int_equal(apply("5 6", "3 4"), -1);
+	expect('a', "8 8");
+	assert_null(strstr(followed, "a: "));
+}
+
 /* ---- What keeps an object from going ---- */
 
 static void it_is_given_back_first(void **state)
@@ -427,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup(it_is_tried_again, begin),
 		cmocka_unit_test_setup(it_follows_on_the_way_back, begin),
 		cmocka_unit_test_setup(it_does_not_follow_back_to_the_record, begin),
+		cmocka_unit_test_setup(it_does_not_follow_away_from_the_record, begin),
 		cmocka_unit_test_setup(it_is_given_back_first, begin),
 		cmocka_unit_test_setup(it_comes_back_when_that_fails, begin),
 		cmocka_unit_test_setup(it_is_followed_to_where_it_was_put_first, begin),

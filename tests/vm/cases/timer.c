@@ -238,6 +238,7 @@ static void unbound(void)
 	check(log_has("CPU 1: the timer could not be unbound"), "the log says why");
 	check(cpus_online() == cpus && cpus_exitless() == cpus - 1, "%d of %d CPUs are exitless", cpus_exitless(),
 	      cpus_online());
+	check(guest_write_file("/sys/power/state", "freeze") && errno == EBUSY, "it does not sleep");
 	serves(1);
 	never_early();
 }
