@@ -48,7 +48,7 @@ test_timers()
 
 test_status()
 {
-	# A fire is counted after its signal; and a takeover's signals may make the guest fire by itself.
+	# A fire is counted after its signal; and a late signal of the takeover makes the guest fire by itself.
 	same "status of a VM that runs" \
 		'["a",2,true,true,"1.1",[0,1],true];' \
 		"$(peer a run drain fire:0:7:100 fire:1:3:100 "sh:bash '$scratch/figures' '.vms[0] |

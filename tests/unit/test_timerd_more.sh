@@ -72,7 +72,7 @@ test_modes()
 # Each ring of a parked page is taken, and is one.
 test_parked()
 {
-	local ring=(arm:0:0 signalled:0 drain parked:1) figures="bash '$scratch/figures'"
+	local ring=(arm:0:0 drain:0 parked:1) figures="bash '$scratch/figures'"
 	same "parked and rung" '[3,true,true];' \
 		"$(peer a run drain fire:0:1:100 parked:1 "sh:$figures '.vms[0].is_parked' true >'$scratch/out'
 			'$isolat' timer status --json --run-dir '$run' | jq '.vms[0].rung' >'$scratch/rung'" \

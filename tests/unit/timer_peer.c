@@ -29,8 +29,11 @@
 
 #include "isolat/exitless_timer.h"
 
-#define WAIT_MS	   10000
-#define TSC_OFFSET ((uint64_t)1 << 40)
+#define WAIT_MS 10000
+/* Until the host's time is known as well as that, or so often. */
+#define SYNC_GOOD_US 20
+#define SYNC_TRIES   100
+#define TSC_OFFSET   ((uint64_t)1 << 40)
 
 static int connection;
 static struct exitless_header *header;
@@ -151,31 +154,53 @@ static void ring(void)
 		eventfd_write(doorbell, 1);
 }
 
-static void handshake(unsigned int minor)
+static uint64_t cycles_of_us(uint64_t us)
+{
+	return us * header->host_tsc_khz / 1000;
+}
+
+/* Asks for the host's time. Returns the guest's before that; @took: until the answer was seen. */
+static uint64_t ask_time(uint64_t *took)
 {
 	uint32_t seq = LOAD(header->sync_seq) + 1;
 	uint64_t start = now_ms(), guest = guest_tsc();
 
-	STORE(header->guest_version, EXITLESS_VERSION(1, minor));
 	STORE(header->sync_seq, seq);
 	if (LOAD(header->agent_wake_tsc))
 		ring();
 	while (LOAD(header->sync_ack) != seq) {
 		if (now_ms() - start > WAIT_MS)
 			die("no answer to the handshake");
-		rest();
+		if (now_ms() - start > 1)
+			rest();
+	}
+	*took = guest_tsc() - guest;
+	return guest;
+}
+
+/*
+ * The map is behind by the time that the answer took. Where that is long, each arming seems to be in the future, and
+ * the agent asks for another map, by signals that the tests do not expect.
+ */
+static void handshake(unsigned int minor)
+{
+	uint64_t best = UINT64_MAX, map_host = 0, map_guest = 0, took, guest;
+
+	STORE(header->guest_version, EXITLESS_VERSION(1, minor));
+	for (unsigned int i = 0; i < SYNC_TRIES && best > cycles_of_us(SYNC_GOOD_US); i++) {
+		guest = ask_time(&took);
+		if (took >= best)
+			continue;
+		best = took;
+		map_guest = guest;
+		map_host = LOAD(header->sync_host_tsc);
 	}
 	STORE(header->map_seq, LOAD(header->map_seq) | 1);
-	STORE(header->map_host, LOAD(header->sync_host_tsc));
-	STORE(header->map_guest, guest);
+	STORE(header->map_host, map_host);
+	STORE(header->map_guest, map_guest);
 	STORE(header->map_mult, (uint64_t)1 << EXITLESS_MULT_SHIFT);
 	STORE(header->map_seq, LOAD(header->map_seq) + 1);
 	STORE(header->guest_state, EXITLESS_GUEST_RUNS);
-}
-
-static uint64_t cycles_of_us(uint64_t us)
-{
-	return us * header->host_tsc_khz / 1000;
 }
 
 static uint64_t arm(unsigned int n, uint64_t us)
@@ -352,16 +377,19 @@ static void signalled(unsigned int n)
 		die("slot %u was not signalled", n);
 }
 
-static void drain(void)
+static void drain(unsigned int n)
 {
 	eventfd_t count;
 
-	for (unsigned int i = 0; i < nr_slots; i++) {
-		struct pollfd in = { .fd = signals[i], .events = POLLIN };
+	signalled(n);
+	eventfd_read(signals[n], &count);
+}
 
-		while (poll(&in, 1, 0) == 1)
-			eventfd_read(signals[i], &count);
-	}
+/* A takeover signals each slot, after it has said that it runs. */
+static void drain_all(void)
+{
+	for (unsigned int i = 0; i < nr_slots; i++)
+		drain(i);
 }
 
 static void wait_hang_up(void)
@@ -405,7 +433,10 @@ static void obey(const char *word)
 	} else if (!strcmp(what, "signalled")) {
 		signalled(a);
 	} else if (!strcmp(what, "drain")) {
-		drain();
+		if (n > 1)
+			drain(a);
+		else
+			drain_all();
 	} else if (!strcmp(what, "pristine")) {
 		puts(is_pristine() ? "pristine" : "used");
 	} else if (!strcmp(what, "scribble")) {
