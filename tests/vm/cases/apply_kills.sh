@@ -14,36 +14,29 @@ vms=() code=0 # as apply_host.sh says
 . "$(dirname "$0")/apply_host.sh" || exit 2
 
 mount -t resctrl resctrl $resctrl || exit 1
-start_vms 2 3
-# Of the one a thread stays pinned, and another does not; the other VM is in a cgroup of somebody's.
-{
-	printf '%s\n' 'version: 1' 'classes:' '  - { name: batch, cores: shared, cache: { l3: 2 ways } }' vms:
-	for i in 0 1; do
-		echo "  - { name: vm$i, class: batch, vcpus: 2, memory: 16 MiB, match: { pid: ${vms[i]} } }"
-	done
-} >"$scratch/profile"
+start_vms 3
+# One of its threads stays pinned, and another does not; it is in a cgroup of somebody's.
+vm=${vms[0]}
+printf '%s\n' 'version: 1' 'classes:' '  - { name: batch, cores: shared, cache: { l3: 2 ways } }' vms: \
+	"  - { name: vm, class: batch, vcpus: 2, memory: 16 MiB, match: { pid: $vm } }" >"$scratch/profile"
 run plan --json --profile "$scratch/profile"
-mapfile -t cpus < <(jq -r '[.vms[].cpus] | add | unique | .[]' "$scratch/out")
+mapfile -t cpus <<<"$(jq -r '[.vms[].cpus] | add | unique | .[]' "$scratch/out")"
 for ((cpu = 0; cpu < 4; cpu++)); do
 	[[ " ${cpus[*]} " = *" $cpu "* ]] || other=$cpu
 done
-for vm in "${vms[@]}"; do
-	tasks=("/proc/$vm/task/"*)
-	taskset -p -c "${cpus[0]}" "${tasks[0]##*/}" >/dev/null || failed=1
-	taskset -p -c "$other" "${tasks[1]##*/}" >/dev/null || failed=1
-done
+tasks=("/proc/$vm/task/"*)
+taskset -p -c "${cpus[0]}" "${tasks[0]##*/}" >/dev/null || failed=1
+taskset -p -c "$other" "${tasks[1]##*/}" >/dev/null || failed=1
 mkdir $cgroup/theirs
-echo "${vms[1]}" >$cgroup/theirs/cgroup.procs
+echo "$vm" >$cgroup/theirs/cgroup.procs
 
 # All that is changed but resctrl, with few programs: an emulated machine takes its time for each.
 placed()
 {
 	find $cgroup -mindepth 1 -type d | sort
 	cat $cgroup/cgroup.subtree_control
-	for vm in "${vms[@]}"; do
-		cat "/proc/$vm/cgroup"
-		grep -H ^Cpus_allowed_list: "/proc/$vm/task/"*/status
-	done
+	cat "/proc/$vm/cgroup"
+	grep -H ^Cpus_allowed_list: "/proc/$vm/task/"*/status
 }
 
 killed() # WHEN VERB ARGUMENT...: isolat at its N-th change, N in $n; whether it was
@@ -77,5 +70,5 @@ for when in before after; do
 	check "undo has ended after $((n - 1)) changes" 0 $code
 done
 same 'resctrl is as before' "$scratch/resctrl"
-kill "${vms[@]}"
+kill "$vm"
 exit $failed
