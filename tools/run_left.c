@@ -356,6 +356,8 @@ bool run_left_any(void)
 int run_left_open(const struct applied_options *options, enum applied_use use, struct applied *a, size_t *n,
 		  bool *is_stuck, struct isolat_error *stuck, struct isolat_error *err)
 {
+	bool recovered = false;
+
 	*n = 0;
 	for (int i = 0;; i++) {
 		size_t more;
@@ -365,8 +367,10 @@ int run_left_open(const struct applied_options *options, enum applied_use use, s
 		*is_stuck = rc;
 		if ((rc && !stuck) || applied_open(options, use, a, err))
 			return -1;
+		a->recovered |= recovered;
 		if (rc || i == OPENINGS || !run_left_any())
 			return 0;
+		recovered = a->recovered;
 		applied_close(a);
 	}
 }

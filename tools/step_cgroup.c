@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -175,7 +176,33 @@ static bool has_text(int dir, const char *file)
 	return has;
 }
 
-/* Whether there is a cgroup in the cgroup @dir that is no other isolat run's: that goes with its run. */
+/* Whose "run@PID" goes with it. */
+static bool is_at_work(const char *run)
+{
+	pid_t pid = (pid_t)strtol(run + strlen(RUN_GROUP_PREFIX), NULL, 10);
+
+	return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+}
+
+static bool has_others_cgroups(int dir);
+
+/* Also a run's that is over, and whose command has left cgroups there. */
+static bool is_others_cgroup(int dir, const char *name)
+{
+	int child;
+	bool theirs;
+
+	if (strncmp(name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX)))
+		return true;
+	if (is_at_work(name))
+		return false;
+	child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	theirs = child >= 0 && has_others_cgroups(child);
+	if (child >= 0)
+		close(child);
+	return theirs;
+}
+
 static bool has_others_cgroups(int dir)
 {
 	DIR *folder = fdopendir(dup(dir));
@@ -186,8 +213,7 @@ static bool has_others_cgroups(int dir)
 		return false;
 	rewinddir(folder);
 	while (!has && (entry = readdir(folder)))
-		has = entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-		      strncmp(entry->d_name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX));
+		has = entry->d_type == DT_DIR && entry->d_name[0] != '.' && is_others_cgroup(dir, entry->d_name);
 	closedir(folder);
 	return has;
 }

@@ -238,6 +238,21 @@ check 'nothing is on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
 same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
+# What a command leaves in its cgroup is somebody's, and keeps nobody from going on.
+"$isolat" run --profile "$scratch/profile" --class batch -- \
+	bash -c 'mkdir "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/theirs"' 2>"$scratch/said"
+check 'what a command has left in its cgroup is told' 2 "$(grep -c ' isolat\(/run@[0-9]*\)\?: .*somebody has made cgroups' "$scratch/said")"
+cat "$scratch/said"
+check 'and not on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
+run apply --profile "$scratch/profile"
+check 'apply beside that' 0 "$code"
+run undo
+check 'and undo' 0 "$code"
+rmdir /sys/fs/cgroup/isolat/run@*/theirs /sys/fs/cgroup/isolat/run@* /sys/fs/cgroup/isolat
+echo -cpuset >/sys/fs/cgroup/cgroup.subtree_control
+same 'resctrl is as before' "$scratch/before"
+check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+
 for delay in 0.3 0.4 0.5; do
 	{ timeout -s KILL $delay "$isolat" apply --profile "$scratch/profile"; } >/dev/null 2>&1
 	run undo
