@@ -26,6 +26,7 @@
 
 #define DEFAULT_TIMEOUT_S 60
 #define QMP_PATIENCE_S	  10
+#define LOOK_MS		  2000 /* how often the console of a silent VM is looked at */
 /* PID 1 cuts lines at MICROVM_LINE_MAX, and puts a word in front. */
 #define LINE_SIZE (MICROVM_LINE_MAX + 64)
 
@@ -42,10 +43,12 @@ struct microvm {
 	int errors;		  /* QEMU's stderr */
 	struct timespec deadline; /* of the whole run */
 	struct timespec heard;	  /* when the VM said something last; its start at first */
+	struct timespec told;	  /* likewise, more than that it beats; or when it was found to be marked */
 	bool booted;
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
 	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
+	bool marked;	 /* its kernel told of a thread that died, or of a CPU that stands still */
 	bool lost;	 /* gone in a way that emulation is known for */
 	size_t used;	 /* of line */
 	size_t taken;	 /* the part of line that the last event points into */
@@ -192,7 +195,7 @@ static int start(struct microvm *vm, struct isolat_error *err)
 	rc = connect_qemu(vm, initramfs, err);
 	close(initramfs);
 	clock_gettime(CLOCK_MONOTONIC, &vm->heard);
-	vm->deadline = vm->heard;
+	vm->told = vm->deadline = vm->heard;
 	vm->deadline.tv_sec += vm->config.timeout_s;
 	return rc;
 }
@@ -287,6 +290,28 @@ static char *read_tail(int fd, char *buf, size_t size)
 }
 
 /*
+ * Whether the VM has said nothing since its kernel told of a thread that died, or of a CPU that stands still. Its PID 1
+ * may be well, and beat.
+ */
+static bool is_stuck(struct microvm *vm)
+{
+	/* What die() says of the first one, and RCU. */
+	static const char *const marks[] = { " [#1]", "detected stall", "detected expedited stall" };
+	static char console[65536];
+
+	if (!vm->booted || vm->exited || ms_until(&vm->told) > -LOOK_MS)
+		return false;
+	if (vm->marked)
+		return ms_until(&vm->told) <= -MICROVM_STUCK_LIMIT_S * 1000LL;
+	read_tail(vm->console, console, sizeof(console));
+	for (size_t i = 0; !vm->marked && i < sizeof(marks) / sizeof(*marks); i++)
+		vm->marked = strstr(console, marks[i]);
+	if (vm->marked)
+		clock_gettime(CLOCK_MONOTONIC, &vm->told);
+	return false;
+}
+
+/*
  * The VM is gone without having said "exit": tell why. The kernel's own words go first; QEMU's last line matters where
  * it did not start at all.
  */
@@ -336,6 +361,8 @@ static int time_out(struct microvm *vm, struct isolat_error *err)
 	spawn_kill(&vm->qemu);
 	if (ms_until(&vm->deadline) <= 0)
 		snprintf(how, sizeof(how), "no end within %u s", vm->config.timeout_s);
+	else if (remaining_ms(vm))
+		snprintf(how, sizeof(how), "stuck for %d s", MICROVM_STUCK_LIMIT_S);
 	else
 		snprintf(how, sizeof(how), "%s for %d s", vm->booted ? "silent" : "no boot", silence_limit_s(vm));
 	return fail_with_console(vm, err, how);
@@ -352,9 +379,9 @@ static int read_more(struct microvm *vm, struct isolat_error *err)
 	while (!fds[0].revents && !fds[1].revents) {
 		int left = remaining_ms(vm);
 
-		if (!left)
+		if (!left || is_stuck(vm))
 			return time_out(vm, err);
-		if (poll(fds, 2, left) < 0 && errno != EINTR)
+		if (poll(fds, 2, left < LOOK_MS ? left : LOOK_MS) < 0 && errno != EINTR)
 			return fail(vm, err, strerror(errno));
 	}
 	if (fds[0].revents) {
@@ -423,8 +450,10 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 		if (newline) {
 			*newline = '\0';
 			vm->taken = newline + 1 - vm->line;
-			if (strncmp(vm->line, "beat ", 5))
+			if (strncmp(vm->line, "beat ", 5)) {
+				vm->told = vm->heard;
 				return parse_event(vm, vm->line, event, err);
+			}
 			drop_taken(vm);
 			continue;
 		}

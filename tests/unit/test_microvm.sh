@@ -78,6 +78,18 @@ bad_input() # NAME TEXT ARGUMENT...
 	verdict "bad input: $name" "$why"
 }
 
+# A VM whose kernel says that a thread died, and whose program says nothing more. Beside the others, for it takes a while.
+stuck()
+{
+	for _ in 1 2 3; do
+		"$microvm" --kernel "$kernel" --accel tcg --timeout 45 --file "$busybox=/bin/busybox" -- \
+			"${sh[@]}" 'echo "<2>Oops: 0000 [#1]" >/dev/kmsg; echo started; sleep 60' >"$scratch/stuck" 2>&1
+		grep -q started "$scratch/stuck" && return
+	done
+}
+ISOLAT_TEST_MARK=none stuck &
+stuck=$!
+
 bad_input "no such kernel" 6.99 --kernel 6.99 -- /bin/true
 bad_input "unknown option" --nonsense --nonsense -- /bin/true
 bad_input "missing argument" --kernel --kernel
@@ -124,5 +136,7 @@ kill -9 $launcher
 wait $launcher 2>/dev/null
 verdict "kill -9 of the launcher finds it at work" "$([ "$started" -ge $want ] || echo "$started children, not $want")"
 nothing_left "kill -9"
+wait $stuck
+verdict "a VM that is stuck is not waited for" "$(grep -q 'stuck for 20 s: Oops: 0000' "$scratch/stuck" || cat "$scratch/stuck")"
 
 exit $failed

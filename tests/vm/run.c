@@ -475,6 +475,15 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* What is tried again is told with the console that shows why. */
+static void keep_console(const char *console, int try, const char *why)
+{
+	char *kept = format_string("%s.%d", console, try);
+
+	printf("# retried: %s\n# its console is in %s\n", why, rename(console, kept) ? console : kept);
+	free(kept);
+}
+
 /* Runs it on one kernel and reports it as test number @number. Returns whether all was well. */
 static bool run_test(const char *line, const char *kernel, size_t number)
 {
@@ -490,7 +499,7 @@ static bool run_test(const char *line, const char *kernel, size_t number)
 	complete_config(&t, kernel, console);
 	rc = run_vm(&t, &outcome, &err);
 	for (int tries = 1; rc < 0 && outcome.worth_retry && tries < MICROVM_TRIES; tries++) {
-		printf("# retried: %s\n", err.reason);
+		keep_console(console, tries, err.reason);
 		rc = run_vm(&t, &outcome, &err);
 	}
 	if (rc < 0)
