@@ -9,6 +9,7 @@
 # A kernel lets RMIDs rest for a second or two before it uses them again; SETTLE is how long to wait for that.
 #
 # OFFLINE and ONLINE are commands that take a CPU away and bring it back; without them that part is left out.
+# DOMAINS_STAY, if not empty: no domain's last CPU is taken away.
 #
 # It starts few programs: an emulated machine takes its time for each.
 set -u
@@ -438,7 +439,7 @@ if [ -n "${OFFLINE:-}" ]; then
 	show a/cpus_list a/cpus cpus_list cpus
 	put a/cpus_list "$cpu\n" a/cpus_list
 	put a/schemata "$cache:$first=$(hex $half);$last=$(hex $half)\n" a/schemata
-	for other in $(seq $((cpu - 1)) -1 0); do
+	for other in $([ -n "${DOMAINS_STAY:-}" ] || seq $((cpu - 1)) -1 0); do
 		[ "$(cat /sys/devices/system/cpu/cpu$other/cache/index3/id)" = "$last" ] || continue
 		$OFFLINE "$other"
 		gone="${gone:-} $other"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # trace.sh BUILD: in a host VM. `isolat trace idle` records the idles of another kernel than this machine's, and
@@ -10,11 +10,12 @@ build=$1
 
 [ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
 out=$(mktemp -d)
-(for _ in $(seq 300); do sleep 0.005; done) &
+mkfifo "$out/nothing"
+(while :; do read -rt 0.005 _; done <>"$out/nothing") &
 naps=$!
 "$build/isolat" trace idle -d 2 -o "$out/idles.csv" --json > "$out/summary"
 check 'isolat trace idle ends well' 0 $?
-wait $naps
+kill $naps
 check 'a hundred idles and more' true "$(jq '.idles >= 100' "$out/summary")"
 check 'both CPUs' true "$(jq '.cpus == 2' "$out/summary")"
 check 'the CSV has as many' "$(jq .idles "$out/summary")" "$(sed 1d "$out/idles.csv" | wc -l)"
