@@ -10,8 +10,8 @@ build=${ISOLAT_BUILD:-build}
 what=${1:-}
 results=$(mktemp)
 all=$results
-sim_pid=
-trap '[ -z "$sim_pid" ] || kill "$sim_pid"; rm -f "$all" "$all.one" "$all.status" "$all.sim" "$all.sim.one" "$all.sim.status" "$all.shown"' EXIT
+beside=
+trap '[ -z "$beside" ] || kill "$beside"; rm -f "$all" "$all.one" "$all.status" "$all.beside" "$all.beside.one" "$all.beside.status" "$all.shown"' EXIT
 
 # run TITLE COMMAND...: shows the output and keeps its TAP lines. What fails, dies or runs other than the tests that it
 # planned without saying "not ok" counts as a failure.
@@ -55,6 +55,9 @@ unit_tests() {
 		name=$(basename "$test" .sh)
 		wanted unit "$name" && run "$name" "$test" "$build/isolat"
 	done
+}
+
+model_tests() {
 	for test in tests/model/test_*.sh; do
 		name=$(basename "$test" .sh)
 		wanted model "$name" && run "$name" "$test" "$build"
@@ -73,18 +76,18 @@ sim_tests() {
 	done
 }
 
-# The simulator's tests run beside the others, and are shown behind them.
-results=$all.sim
+# The simulator's tests and the model's run beside the others, and are shown behind them.
+results=$all.beside
 : > "$results"
-sim_tests > "$all.shown" 2>&1 &
-sim_pid=$!
+{ sim_tests; model_tests; } > "$all.shown" 2>&1 &
+beside=$!
 results=$all
 unit_tests
 fuzz_tests
-wait "$sim_pid"
-sim_pid=
+wait "$beside"
+beside=
 cat "$all.shown"
-cat "$all.sim" >> "$results"
+cat "$all.beside" >> "$results"
 
 case $what in
 unit|model|fuzz|sim|test_*) ;;
