@@ -30,6 +30,17 @@
 /* PID 1 cuts lines at MICROVM_LINE_MAX, and puts a word in front. */
 #define LINE_SIZE (MICROVM_LINE_MAX + 64)
 
+/* What a kernel says of a thread that died (die(), of the first one), and of a CPU that stands still. */
+static const struct trouble {
+	const char *text;
+	int limit_s;   /* how long a program may say nothing after it */
+	bool for_good; /* nobody gets over that */
+} troubles[] = {
+	{ " [#1]", MICROVM_STUCK_LIMIT_S, true },
+	{ "detected stall", MICROVM_KVM_LIMIT_S, false },
+	{ "detected expedited stall", MICROVM_KVM_LIMIT_S, false },
+};
+
 struct microvm {
 	struct microvm_config config;
 	struct microvm_kernel kernel;
@@ -43,15 +54,17 @@ struct microvm {
 	int errors;		  /* QEMU's stderr */
 	struct timespec deadline; /* of the whole run */
 	struct timespec heard;	  /* when the VM said something last; its start at first */
-	struct timespec told;	  /* likewise, more than that it beats; or when it was found to be marked */
+	struct timespec told;	  /* likewise, more than that it beats; or when trouble was found behind that */
+	off_t told_at;		  /* the console's size then */
 	bool booted;
 	bool exited; /* MICROVM_EXIT was handed out */
 	bool timed_out;
-	bool stale_int3; /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
-	bool marked;	 /* its kernel told of a thread that died, or of a CPU that stands still */
-	bool lost;	 /* gone in a way that emulation is known for */
-	size_t used;	 /* of line */
-	size_t taken;	 /* the part of line that the last event points into */
+	bool stale_int3;	       /* died of a breakpoint that is not there: a flaw of QEMU's emulation */
+	const struct trouble *trouble; /* that its kernel has told of; NULL: none is known */
+	bool oopsed;		       /* given up after a thread of its kernel's died */
+	bool lost;		       /* gone in a way that emulation is known for */
+	size_t used;		       /* of line */
+	size_t taken;		       /* the part of line that the last event points into */
 	char line[LINE_SIZE];
 };
 
@@ -289,24 +302,40 @@ static char *read_tail(int fd, char *buf, size_t size)
 	return buf;
 }
 
-/*
- * Whether the VM has said nothing since its kernel told of a thread that died, or of a CPU that stands still. Its PID 1
- * may be well, and beat.
- */
+static off_t console_size(const struct microvm *vm)
+{
+	struct stat st;
+
+	return fstat(vm->console, &st) ? 0 : st.st_size;
+}
+
+static bool has_said(const struct microvm *vm, const char *what, off_t from)
+{
+	static char text[65536];
+	ssize_t n = pread(vm->console, text, sizeof(text), from);
+
+	return n > 0 && memmem(text, (size_t)n, what, strlen(what));
+}
+
+/* What somebody may get over counts only since the program said something last. */
+static const struct trouble *find_trouble(const struct microvm *vm)
+{
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(*troubles); i++) {
+		if (has_said(vm, troubles[i].text, troubles[i].for_good ? 0 : vm->told_at))
+			return &troubles[i];
+	}
+	return NULL;
+}
+
+/* Whether the program says nothing, and its kernel has told why. PID 1 may be well, and beat. */
 static bool is_stuck(struct microvm *vm)
 {
-	/* What die() says of the first one, and RCU. */
-	static const char *const marks[] = { " [#1]", "detected stall", "detected expedited stall" };
-	static char console[65536];
-
 	if (!vm->booted || vm->exited || ms_until(&vm->told) > -LOOK_MS)
 		return false;
-	if (vm->marked)
-		return ms_until(&vm->told) <= -MICROVM_STUCK_LIMIT_S * 1000LL;
-	read_tail(vm->console, console, sizeof(console));
-	for (size_t i = 0; !vm->marked && i < sizeof(marks) / sizeof(*marks); i++)
-		vm->marked = strstr(console, marks[i]);
-	if (vm->marked)
+	if (vm->trouble)
+		return ms_until(&vm->told) <= -vm->trouble->limit_s * 1000LL;
+	vm->trouble = find_trouble(vm);
+	if (vm->trouble)
 		clock_gettime(CLOCK_MONOTONIC, &vm->told);
 	return false;
 }
@@ -358,11 +387,12 @@ static int time_out(struct microvm *vm, struct isolat_error *err)
 	char how[64];
 
 	vm->timed_out = true;
+	vm->oopsed = vm->trouble && vm->trouble->for_good;
 	spawn_kill(&vm->qemu);
 	if (ms_until(&vm->deadline) <= 0)
 		snprintf(how, sizeof(how), "no end within %u s", vm->config.timeout_s);
 	else if (remaining_ms(vm))
-		snprintf(how, sizeof(how), "stuck for %d s", MICROVM_STUCK_LIMIT_S);
+		snprintf(how, sizeof(how), "stuck for %d s", vm->trouble->limit_s);
 	else
 		snprintf(how, sizeof(how), "%s for %d s", vm->booted ? "silent" : "no boot", silence_limit_s(vm));
 	return fail_with_console(vm, err, how);
@@ -374,15 +404,17 @@ static int read_more(struct microvm *vm, struct isolat_error *err)
 		{ .fd = vm->channel, .events = POLLIN },
 		{ .fd = vm->qemu_pidfd, .events = POLLIN },
 	};
+	int left, wait = 0;
 	ssize_t n;
 
 	while (!fds[0].revents && !fds[1].revents) {
-		int left = remaining_ms(vm);
-
-		if (!left || is_stuck(vm))
-			return time_out(vm, err);
-		if (poll(fds, 2, left < LOOK_MS ? left : LOOK_MS) < 0 && errno != EINTR)
+		/* What has come counts, however late this is; but who says something all the time has to end, too. */
+		if (poll(fds, 2, wait) < 0 && errno != EINTR)
 			return fail(vm, err, strerror(errno));
+		left = remaining_ms(vm);
+		if (ms_until(&vm->deadline) <= 0 || (!fds[0].revents && !fds[1].revents && (!left || is_stuck(vm))))
+			return time_out(vm, err);
+		wait = left < LOOK_MS ? left : LOOK_MS;
 	}
 	if (fds[0].revents) {
 		n = read(vm->channel, vm->line + vm->used, sizeof(vm->line) - 1 - vm->used);
@@ -452,6 +484,8 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 			vm->taken = newline + 1 - vm->line;
 			if (strncmp(vm->line, "beat ", 5)) {
 				vm->told = vm->heard;
+				vm->told_at = console_size(vm);
+				vm->trouble = NULL;
 				return parse_event(vm, vm->line, event, err);
 			}
 			drop_taken(vm);
@@ -467,6 +501,9 @@ int microvm_next(struct microvm *vm, struct microvm_event *event, struct isolat_
 
 bool microvm_worth_retry(const struct microvm *vm)
 {
+	/* A retry would hide it. */
+	if (vm->oopsed && !vm->stale_int3 && !vm->config.nested)
+		return false;
 	return vm->timed_out || vm->stale_int3 || vm->lost;
 }
 

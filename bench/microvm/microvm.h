@@ -34,7 +34,7 @@
 #define MICROVM_BOOT_LIMIT_S 40
 /* The same under KVM, which may be an emulated one itself. */
 #define MICROVM_KVM_LIMIT_S 120
-/* One whose kernel told of a thread that died, or of a CPU that stands still, and whose program says nothing more. */
+/* One whose kernel told of a thread that died, and whose program says nothing more. */
 #define MICROVM_STUCK_LIMIT_S 20
 
 enum microvm_accel {

@@ -82,7 +82,7 @@ bad_input() # NAME TEXT ARGUMENT...
 stuck()
 {
 	for _ in 1 2 3; do
-		"$microvm" --kernel "$kernel" --accel tcg --timeout 45 --file "$busybox=/bin/busybox" -- \
+		"$microvm" --kernel "$kernel" --accel tcg --timeout 45 --retry --file "$busybox=/bin/busybox" -- \
 			"${sh[@]}" 'echo "<2>Oops: 0000 [#1]" >/dev/kmsg; echo started; sleep 60' >"$scratch/stuck" 2>&1
 		grep -q started "$scratch/stuck" && return
 	done
@@ -138,5 +138,6 @@ verdict "kill -9 of the launcher finds it at work" "$([ "$started" -ge $want ] |
 nothing_left "kill -9"
 wait $stuck
 verdict "a VM that is stuck is not waited for" "$(grep -q 'stuck for 20 s: Oops: 0000' "$scratch/stuck" || cat "$scratch/stuck")"
+verdict "nor tried again" "$(grep retried "$scratch/stuck")"
 
 exit $failed
