@@ -193,9 +193,10 @@ const struct step_kind step_pin = { .name = "pin", .read = read_pin, .write = wr
 struct step_pins {
 	sigset_t mask; /* the caller's, from reading to putting back */
 	size_t n, room;
-	char *reset; /* only those that have all of these by now are pinned anew; NULL: all that have others */
-	struct {
+	char *reset; /* those that have all of these by now are pinned anew; NULL: that have all of their cgroup's */
+	struct pinned {
 		pid_t tid;
+		bool moves_on; /* it gets these CPUs, whatever it has by now */
 		char *list;
 	} * of;
 };
@@ -219,30 +220,30 @@ bool step_affinity_unpin(const struct step_host *host, pid_t tid)
 	return is_to_unpin(host, tid) && !pin(tid, host->unpin_to);
 }
 
-/* Takes @list. */
-static void add_pin(struct step_pins *pins, pid_t tid, char *list)
+/* Takes its list. */
+static void add_pin(struct step_pins *pins, struct pinned pinned)
 {
 	if (pins->n == pins->room) {
 		size_t room = pins->room ? 2 * pins->room : 64;
 		void *of = reallocarray(pins->of, room, sizeof(pins->of[0]));
 
 		if (!of) {
-			free(list);
+			free(pinned.list);
 			return;
 		}
 		pins->of = of;
 		pins->room = room;
 	}
-	pins->of[pins->n].tid = tid;
-	pins->of[pins->n++].list = list;
+	pins->of[pins->n++] = pinned;
 }
 
 /* What it is to have after a move; NULL: it is not pinned. */
-static char *over_move(const struct step_host *host, pid_t tid)
+static char *over_move(const struct step_host *host, pid_t tid, bool *moves_on)
 {
 	char *list;
 
-	if (is_to_unpin(host, tid))
+	*moves_on = is_to_unpin(host, tid);
+	if (*moves_on)
 		return strdup(host->unpin_to);
 	if (read_pinned(host, tid, ANYWHERE, &list))
 		return NULL;
@@ -281,10 +282,12 @@ static void add_threads(const struct step_host *host, struct step_pins *pins, pi
 	if (proc_list(AT_FDCWD, folder, &tids, &n))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		char *list = pins->reset ? below_root(host, tids[i], pins->reset) : over_move(host, tids[i]);
+		struct pinned pinned = { .tid = tids[i] };
 
-		if (list)
-			add_pin(pins, tids[i], list);
+		pinned.list = pins->reset ? below_root(host, tids[i], pins->reset)
+					  : over_move(host, tids[i], &pinned.moves_on);
+		if (pinned.list)
+			add_pin(pins, pinned);
 	}
 	free(tids);
 }
@@ -344,23 +347,32 @@ struct step_pins *step_pins_read_all(const struct step_host *host)
 	return pins;
 }
 
-/* Where it may run on none of them, it is as free as the kernel has made it. */
-static void put_back(const struct step_host *host, pid_t tid, const char *list, const char *reset)
+/*
+ * Whether the kernel has forgotten what it was pinned to. One that remembers may show other CPUs: more of those that it
+ * was pinned to are there by now, or fewer.
+ */
+static bool is_reset(const struct step_host *host, pid_t tid, const char *reset)
 {
-	char *now;
+	char *now = NULL;
+	bool is;
 
-	if (step_affinity_allowed(host, tid, &now))
-		return;
-	if (reset ? !strcmp(now, reset) || has_all(now, reset) : strcmp(now, list) != 0)
-		(void)pin(tid, list);
+	if (reset)
+		is = !step_affinity_allowed(host, tid, &now) && (!strcmp(now, reset) || has_all(now, reset));
+	else
+		is = !read_pinned(host, tid, ANYWHERE, &now) && !*now;
 	free(now);
+	return is;
 }
 
 void step_pins_put_back(const struct step_host *host, struct step_pins *pins)
 {
 	for (size_t i = 0; pins && i < pins->n; i++) {
-		put_back(host, pins->of[i].tid, pins->of[i].list, pins->reset);
-		free(pins->of[i].list);
+		struct pinned *pinned = &pins->of[i];
+
+		/* Where it may run on none of them, it is as free as the kernel has made it. */
+		if (pinned->moves_on || is_reset(host, pinned->tid, pins->reset))
+			(void)pin(pinned->tid, pinned->list);
+		free(pinned->list);
 	}
 	if (!pins)
 		return;

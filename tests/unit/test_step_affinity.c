@@ -38,6 +38,7 @@ static void put_pinned(pid_t tid, const char *cgroup_line, const char *list)
 /* In place of libc's: CPUs 0-7 are there, and CPUs beyond @allowed not. */
 static const char *allowed = "0-7";
 static char pinned[256];
+static const char *moved_into; /* the cgroup of those that are moved; NULL: they stay in theirs */
 
 int sched_setaffinity(pid_t tid, size_t size, const cpu_set_t *set)
 {
@@ -65,6 +66,7 @@ int sched_setaffinity(pid_t tid, size_t size, const cpu_set_t *set)
 static void put_cpus(void)
 {
 	*pinned = '\0';
+	moved_into = NULL;
 	allowed = "0-7";
 	tree_put("cgroup/cpuset.cpus.effective", "0-7\n");
 	tree_put("cgroup/system.slice/cpuset.cpus.effective", "0-3\n");
@@ -118,8 +120,11 @@ static void test_pin(void **state)
 /* What the kernel does to the threads of a process that is moved, before 6.2. */
 static void move_all(const char *cpus)
 {
-	for (pid_t tid = 12; tid < 15; tid++)
+	for (pid_t tid = 12; tid < 15; tid++) {
 		put_status(tid, cpus);
+		if (moved_into)
+			tree_put(tree_path("proc/%d/cgroup", (int)tid) + strlen(tree_root) + 1, moved_into);
+	}
 }
 
 static void test_affinity_over_move(void **state)
@@ -130,15 +135,28 @@ static void test_affinity_over_move(void **state)
 	put_pinned(14, "0::/\n", "6");
 	kernel.moved = move_all;
 	kernel.moved_to = allowed = "1-3";
+	moved_into = "0::/isolat/web\n";
 	assert_int_equal(write_to(&step_cgroup_task, "12@500", "isolat/web"), 0);
 	assert_string_equal(pinned, "13 2\n"); /* and 6 is not there */
 	*pinned = '\0';
-	for (pid_t tid = 13; tid < 15; tid++)
-		tree_put(tree_path("proc/%d/cgroup", (int)tid) + strlen(tree_root) + 1, "0::/isolat/web\n");
 	kernel.moved_to = allowed = "0-7";
+	moved_into = "0::/\n";
 	assert_int_equal(write_to(&step_cgroup_task, "12@500", ""), 0);
 	assert_string_equal(pinned, "13 2\n"); /* who had all CPUs of the one has all of the other */
 	expect(&step_affinity, "14@500", "");
+}
+
+/* A kernel that remembers shows what else it was pinned to, when that is there again. */
+static void test_affinity_remembered(void **state)
+{
+	put_cpus();
+	put_pinned(12, "0::/isolat/web\n", "1-3");
+	put_pinned(13, "0::/isolat/web\n", "2");
+	kernel.moved = move_all;
+	kernel.moved_to = "2,5";
+	moved_into = "0::/\n";
+	assert_int_equal(write_to(&step_cgroup_task, "12@500", ""), 0);
+	assert_string_equal(pinned, "");
 }
 
 /* The controller comes to all cgroups below the root: nobody there is to lose what he was pinned to. */
@@ -224,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { TEST(test_affinity),
 					    TEST(test_pin),
 					    TEST(test_affinity_over_move),
+					    TEST(test_affinity_remembered),
 					    TEST(test_affinity_over_control),
 					    TEST(test_affinity_over_cpus),
 					    TEST(test_unpinned_over_move),
