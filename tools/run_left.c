@@ -306,8 +306,10 @@ int run_left_take_back(const struct applied_options *options, size_t *n, struct 
 	}
 	if (!run_left_is_there(RUN_SHARED) || others_are_there(RUN_SHARED))
 		return 0;
+	if (take_back_shared(options, err))
+		return -1;
 	++*n;
-	return take_back_shared(options, err);
+	return 0;
 }
 
 struct other {

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,69 +175,114 @@ static bool has_text(int dir, const char *file)
 	return has;
 }
 
-/* Whose "run@PID" goes with it. */
-static bool is_at_work(const char *run)
+static bool is_run(const char *name)
+{
+	return !strncmp(name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX));
+}
+
+/* Whether the run of the cgroup "run@PID" is at work in it: it takes that back. */
+static bool is_at_work(const struct step_host *host, const char *run)
 {
 	pid_t pid = (pid_t)strtol(run + strlen(RUN_GROUP_PREFIX), NULL, 10);
+	char own[sizeof(OWN) + NAME_MAX + 1], *path;
+	bool is;
 
-	return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+	if (pid <= 0 || step_cgroup_of(host, pid, &path))
+		return false;
+	snprintf(own, sizeof(own), OWN "/%s", run);
+	is = cgroup_path_is_within(path, own);
+	free(path);
+	return is;
 }
 
-static bool has_others_cgroups(int dir);
+static bool has_others_cgroups(const struct step_host *host, int dir);
 
-/* Also a run's that is over, and whose command has left cgroups there. */
-static bool is_others_cgroup(int dir, const char *name)
+/* One of a run that is over, and whose command has left cgroups in it. */
+static bool is_left_run(const struct step_host *host, int dir, const char *name)
 {
 	int child;
-	bool theirs;
+	bool is;
 
-	if (strncmp(name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX)))
-		return true;
-	if (is_at_work(name))
+	if (!is_run(name) || is_at_work(host, name))
 		return false;
 	child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	theirs = child >= 0 && has_others_cgroups(child);
+	is = child >= 0 && has_others_cgroups(host, child);
 	if (child >= 0)
 		close(child);
-	return theirs;
+	return is;
 }
 
-static bool has_others_cgroups(int dir)
+static bool is_others_cgroup(const struct step_host *host, int dir, const char *name)
+{
+	return !is_run(name) || is_left_run(host, dir, name);
+}
+
+typedef bool see_cgroup(const struct step_host *host, int dir, const char *name);
+
+/*
+ * Calls @see with the name of each cgroup in the cgroup @dir, until it says yes. Returns whether one did: *which (may
+ * be NULL) is its name then, the caller's to free.
+ */
+static bool any_cgroup(const struct step_host *host, int dir, see_cgroup *see, char **which)
 {
 	DIR *folder = fdopendir(dup(dir));
 	struct dirent *entry;
-	bool has = false;
+	bool any = false;
 
 	if (!folder)
 		return false;
 	rewinddir(folder);
-	while (!has && (entry = readdir(folder)))
-		has = entry->d_type == DT_DIR && entry->d_name[0] != '.' && is_others_cgroup(dir, entry->d_name);
+	while (!any && (entry = readdir(folder))) {
+		any = entry->d_type == DT_DIR && entry->d_name[0] != '.' && see(host, dir, entry->d_name);
+		if (any && which)
+			*which = strdup(entry->d_name);
+	}
 	closedir(folder);
-	return has;
+	return any;
+}
+
+static bool has_others_cgroups(const struct step_host *host, int dir)
+{
+	return any_cgroup(host, dir, is_others_cgroup, NULL);
+}
+
+/* A run that is over was to remove it, and could not as others had cgroups in it. One that is used stays. */
+static bool remove_left_run(const struct step_host *host, int dir, const char *name)
+{
+	if (is_run(name) && !is_at_work(host, name))
+		(void)unlinkat(dir, name, AT_REMOVEDIR);
+	return false;
 }
 
 /* Others' cgroups in it stay, and it with them: for how long, nobody can say. Processes are on their way out. */
-static int still_used(int above, const char *name, const char *object, struct isolat_error *err)
+static int remove_used(const struct step_host *host, int above, const char *name, const char *object,
+		       struct isolat_error *err)
 {
 	int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool theirs = dir >= 0 && has_others_cgroups(dir);
+	bool theirs;
 
+	if (dir >= 0 && !strcmp(object, OWN))
+		any_cgroup(host, dir, remove_left_run, NULL);
+	theirs = dir >= 0 && has_others_cgroups(host, dir);
 	if (dir >= 0)
 		close(dir);
+	if (!unlinkat(above, name, AT_REMOVEDIR))
+		return 0;
 	if (!theirs) {
-		failed(-EBUSY, "remove cgroup", object, err);
+		failed(-errno, "remove cgroup", object, err);
 		return isolat_hint(err, "there are still processes, or isolat runs, in it");
 	}
 	return isolat_fail(err, ISOLAT_DRIFT, "remove cgroup", object, "%s: somebody has made cgroups in it",
 			   strerror(EBUSY));
 }
 
-static int remove_cgroup(int above, const char *name, const char *object, struct isolat_error *err)
+static int remove_cgroup(const struct step_host *host, int above, const char *name, const char *object,
+			 struct isolat_error *err)
 {
 	if (!unlinkat(above, name, AT_REMOVEDIR))
 		return 0;
-	return errno == EBUSY ? still_used(above, name, object, err) : failed(-errno, "remove cgroup", object, err);
+	return errno == EBUSY ? remove_used(host, above, name, object, err)
+			      : failed(-errno, "remove cgroup", object, err);
 }
 
 static int write_cgroup(void *data, const char *object, const char *from, const char *to, struct isolat_error *err)
@@ -258,7 +302,7 @@ static int write_cgroup(void *data, const char *object, const char *from, const 
 	above = open_above(host, object, &name);
 	if (above < 0)
 		return failed(above, make ? "make cgroup" : "remove cgroup", object, err);
-	rc = make ? make_cgroup(above, name, object, err) : remove_cgroup(above, name, object, err);
+	rc = make ? make_cgroup(above, name, object, err) : remove_cgroup(host, above, name, object, err);
 	close(above);
 	return rc;
 }
@@ -347,40 +391,24 @@ static char *text_for(const char *file, const char *to)
 	return strndup(to, strcmp(file, PARTITION) ? strlen(to) : strcspn(to, " "));
 }
 
-/*
- * Whether a cgroup in the folder @dir that is not isolat's has CPUs or nodes set: taking the controller away would take
- * them, and the kernel does not ask. *name is the caller's to free.
- */
-static bool others_use_cpusets(int dir, char **name)
+/* Whether it has CPUs or nodes set: taking the controller away would take them, and the kernel does not ask. */
+static bool uses_cpusets(const struct step_host *host, int dir, const char *name)
 {
-	DIR *folder = fdopendir(dup(dir));
-	struct dirent *entry;
-	bool used = false;
+	int child = strcmp(name, OWN) ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	bool uses = child >= 0 && (has_text(child, "cpuset.cpus") || has_text(child, "cpuset.mems"));
 
-	if (!folder)
-		return false;
-	rewinddir(folder);
-	while (!used && (entry = readdir(folder))) {
-		int child;
-
-		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, OWN))
-			continue;
-		child = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		used = child >= 0 && (has_text(child, "cpuset.cpus") || has_text(child, "cpuset.mems"));
-		*name = used ? strdup(entry->d_name) : NULL;
-		if (child >= 0)
-			close(child);
-	}
-	closedir(folder);
-	return used;
+	if (child >= 0)
+		close(child);
+	return uses;
 }
 
 /* The kernel counts no users of a controller: it is taken away only where nobody else has come to rely on it. */
-static int see_others(int dir, const char *file, const char *object, const char *to, struct isolat_error *err)
+static int see_others(const struct step_host *host, int dir, const char *file, const char *object, const char *to,
+		      struct isolat_error *err)
 {
 	char *name = NULL;
 
-	if (strcmp(file, SUBTREE) || *to || !others_use_cpusets(dir, &name))
+	if (strcmp(file, SUBTREE) || *to || !any_cgroup(host, dir, uses_cpusets, &name))
 		return 0;
 	isolat_fail(err, ISOLAT_DRIFT, "write cgroup file", object, "the cgroup %.200s has CPUs or nodes set by now",
 		    name ? name : "of somebody else");
@@ -396,6 +424,17 @@ static struct step_pins *pins_before(const struct step_host *host, int dir, cons
 	return strcmp(file, "cpuset.cpus") ? NULL : step_pins_read_in(host, dir);
 }
 
+/* Whether another isolat run has handed the controller on, and takes that back: what a run left may be in its way. */
+static bool another_takes_back(const struct step_host *host, int dir)
+{
+	int own = openat(dir, OWN, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool takes = own >= 0 && has_text(own, SUBTREE) && !any_cgroup(host, own, is_left_run, NULL);
+
+	if (own >= 0)
+		close(own);
+	return takes;
+}
+
 static int write_in(const struct step_host *host, int dir, const char *file, const char *object, const char *to,
 		    struct isolat_error *err)
 {
@@ -403,7 +442,7 @@ static int write_in(const struct step_host *host, int dir, const char *file, con
 	char *text;
 	int rc;
 
-	if (see_others(dir, file, object, to, err))
+	if (see_others(host, dir, file, object, to, err))
 		return -1;
 	text = text_for(file, to);
 	if (!text)
@@ -415,8 +454,8 @@ static int write_in(const struct step_host *host, int dir, const char *file, con
 	if (!rc)
 		return 0;
 	failed(rc, "write cgroup file", object, err);
-	/* Somebody has handed the controller further down; another isolat run that does will take it back. */
-	if (rc == -EBUSY && !strcmp(file, SUBTREE) && !*to && !has_text(dir, OWN "/" SUBTREE))
+	/* Somebody has handed the controller further down. */
+	if (rc == -EBUSY && !strcmp(file, SUBTREE) && !*to && !another_takes_back(host, dir))
 		err->code = ISOLAT_DRIFT;
 	return -1;
 }

@@ -5,7 +5,7 @@
  *
  * What goes with an object that an item before it made is put off until that has been dealt with: mostly it is gone
  * then, and was spared a write that could fail. Where it is not, because the object was not removed, it is taken back
- * like any other.
+ * right behind that.
  */
 #include "transaction_impl.h"
 
@@ -296,33 +296,38 @@ static void take_back(struct back *b, size_t i)
 
 /* ---- All ---- */
 
-static bool is_put_off(const struct back *b, size_t i)
+/*
+ * Takes back item @i, and then at once what was put off since it goes with it: where the object was not removed, others
+ * that come next may need that out of their way.
+ */
+static void take_back_with(struct back *b, const size_t *owner, size_t i)
 {
-	return transaction_owner(b->t, json_array_get(b->items, i), b->items, i) != NO_OWNER;
+	take_back(b, i);
+	for (size_t k = b->n; --k > i;) {
+		if (owner[k] == i)
+			take_back_with(b, owner, k);
+	}
 }
 
 static int take_all_back(struct back *b, struct transaction *t, json_t *items, struct isolat_error *err)
 {
-	bool *later;
+	size_t *owner;
 
 	*b = (struct back){ .t = t, .items = items, .n = json_array_size(items) };
 	b->fate = calloc(b->n + 1, sizeof(*b->fate));
-	later = calloc(b->n + 1, sizeof(*later));
-	if (!b->fate || !later) {
+	owner = calloc(b->n + 1, sizeof(*owner));
+	if (!b->fate || !owner) {
 		free(b->fate);
-		free(later);
+		free(owner);
 		return isolat_fail(err, ISOLAT_FAILED, "take back", t->journal.path, "out of memory");
 	}
+	for (size_t i = 0; i < b->n; i++)
+		owner[i] = transaction_owner(t, json_array_get(items, i), items, i);
 	for (size_t i = b->n; i-- > 0;) {
-		later[i] = is_put_off(b, i);
-		if (!later[i])
-			take_back(b, i);
+		if (owner[i] == NO_OWNER)
+			take_back_with(b, owner, i);
 	}
-	for (size_t i = b->n; i-- > 0;) {
-		if (later[i])
-			take_back(b, i);
-	}
-	free(later);
+	free(owner);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct run {
 	json_t *mentioned;  /* the steps' objects, by key() */
 	json_t *entries;    /* the record's, likewise */
 	json_t *retired;    /* the record's that no step mentions */
+	size_t *owner;	    /* of each of the record's: transaction_owner() */
 	json_t *next;
 	struct late *late; /* written, and not read back */
 	size_t n_late, late_room;
@@ -68,9 +69,13 @@ static int note_entries(struct run *r)
 	json_t *entry;
 	size_t i;
 
+	r->owner = calloc(json_array_size(r->base) + 1, sizeof(*r->owner));
+	if (!r->owner)
+		return no_memory(r);
 	json_array_foreach (r->base, i, entry) {
 		const char *kind = transaction_text(entry, "kind"), *object = transaction_text(entry, "object");
 
+		r->owner[i] = transaction_owner(r->t, entry, r->base, i);
 		if (note(r, r->entries, kind, object, entry))
 			return -1;
 		if (!look_up(r->mentioned, kind, object) && json_array_append(r->retired, entry))
@@ -214,10 +219,7 @@ static int note_value(struct run *r, const json_t *entry)
 
 static bool goes_with_retired(const struct run *r, size_t i)
 {
-	const json_t *record = r->base;
-	size_t owner = transaction_owner(r->t, json_array_get(record, i), record, i);
-
-	return owner != NO_OWNER && !is_mentioned(r, json_array_get(record, owner));
+	return r->owner[i] != NO_OWNER && !is_mentioned(r, json_array_get(r->base, r->owner[i]));
 }
 
 /* One that a step gives another value. All others of its kind are retired before what they fall with, for they came
@@ -257,20 +259,27 @@ static int retire_or_note(struct run *r, const json_t *entry, size_t i)
 	return falls_with_retired(r, entry) ? note_value(r, entry) : 0;
 }
 
+/* What was to go with entry @i, and is still there, is retired like any other. */
+static int retire_rest(struct run *r, size_t i)
+{
+	for (size_t k = json_array_size(r->base); --k > i;) {
+		const json_t *entry = json_array_get(r->base, k);
+
+		if (r->owner[k] == i && !is_mentioned(r, entry) && retire(r, entry))
+			return -1;
+	}
+	return 0;
+}
+
 static int retire_all(struct run *r)
 {
 	const json_t *record = r->base;
-	size_t n = json_array_size(record);
 
-	for (size_t i = n; i-- > 0;) {
-		if (transaction_interrupted(r->t, r->err) || retire_or_note(r, json_array_get(record, i), i))
-			return -1;
-	}
-	/* What was to go and is still there is retired like any other. */
-	for (size_t i = n; i-- > 0;) {
+	for (size_t i = json_array_size(record); i-- > 0;) {
 		const json_t *entry = json_array_get(record, i);
 
-		if (!is_mentioned(r, entry) && goes_with_retired(r, i) && retire(r, entry))
+		if (transaction_interrupted(r->t, r->err) || retire_or_note(r, entry, i) ||
+		    (!is_mentioned(r, entry) && retire_rest(r, i)))
 			return -1;
 	}
 	return 0;
@@ -432,6 +441,7 @@ int transaction_run(struct transaction *t, const struct step *steps, size_t n, s
 	rc = run_all(&r, steps, n);
 	drop_late(&r);
 	free(r.late);
+	free(r.owner);
 	json_decref(r.mentioned);
 	json_decref(r.entries);
 	json_decref(r.retired);

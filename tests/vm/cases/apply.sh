@@ -239,18 +239,40 @@ same 'resctrl is as before' "$scratch/before"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
 # What a command leaves in its cgroup is somebody's, and keeps nobody from going on.
-"$isolat" run --profile "$scratch/profile" --class batch -- \
-	bash -c 'mkdir "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/theirs"' 2>"$scratch/said"
-check 'what a command has left in its cgroup is told' 2 "$(grep -c ' isolat\(/run@[0-9]*\)\?: .*somebody has made cgroups' "$scratch/said")"
+leave() # CLASS COMMAND: done in the run's cgroup
+{
+	"$isolat" run --profile "$scratch/classes" --class $1 -- \
+		bash -c "cd /sys/fs/cgroup\$(sed -n s/^0:://p /proc/self/cgroup) && mkdir theirs && $2" 2>"$scratch/said"
+	code=$?
+}
+printf '%s\n' 'version: 1' 'classes: [{ name: batch, cores: shared }, { name: another, cores: shared }]' >"$scratch/classes"
+# shellcheck disable=SC2016 # the command's own number
+for command in true 'echo $$ >theirs/cgroup.procs && echo +cpuset >cgroup.subtree_control'; do
+	leave batch "$command"
+	check "what a command has left in its cgroup ($command) is no error" "0 0" "$code $(grep -c '^isolat' "$scratch/said")"
+	check 'but told' 2 "$(grep -c ' isolat\(/run@[0-9]*\)\?: .*somebody has made cgroups' "$scratch/said")"
+	cat "$scratch/said"
+	check 'and not on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
+	[ "$command" != true ] || check 'the controller is taken back' '' "$(grep -o cpuset /sys/fs/cgroup/cgroup.subtree_control)"
+	run apply --profile "$scratch/profile"
+	check 'apply beside that' 0 "$code"
+	run undo
+	check 'and undo' 0 "$code"
+	rmdir /sys/fs/cgroup/isolat/run@*/theirs /sys/fs/cgroup/isolat/run@* /sys/fs/cgroup/isolat
+	echo -cpuset >/sys/fs/cgroup/cgroup.subtree_control
+	same 'resctrl is as before' "$scratch/before"
+	check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
+done
+# Where others' cgroups have gone, the run's goes with the one above it.
+printf '%s\n' 'version: 1' 'classes: [{ name: latency, cores: dedicated }]' \
+	"vms: [{ name: vm2, class: latency, vcpus: 1, memory: 16 MiB, match: { pid: ${vms[2]} } }]" >"$scratch/one"
+run apply --profile "$scratch/one"
+leave another true
+check 'what a command has left beside VMs' 1 "$(grep -c 'left as it is' "$scratch/said")"
 cat "$scratch/said"
-check 'and not on record' '' "$(ls /run/isolat/*.journal 2>/dev/null)"
-run apply --profile "$scratch/profile"
-check 'apply beside that' 0 "$code"
+rmdir /sys/fs/cgroup/isolat/run@*/theirs
 run undo
-check 'and undo' 0 "$code"
-rmdir /sys/fs/cgroup/isolat/run@*/theirs /sys/fs/cgroup/isolat/run@* /sys/fs/cgroup/isolat
-echo -cpuset >/sys/fs/cgroup/cgroup.subtree_control
-same 'resctrl is as before' "$scratch/before"
+check 'undo when it has gone' 0 "$code"
 check 'the cgroups are as before' '' "$(cgroups | diff "$scratch/cgroups" -)"
 
 for delay in 0.3 0.4 0.5; do
