@@ -175,6 +175,11 @@ static bool has_text(int dir, const char *file)
 	return has;
 }
 
+static int open_child(int dir, const char *name)
+{
+	return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static bool is_run(const char *name)
 {
 	return !strncmp(name, RUN_GROUP_PREFIX, strlen(RUN_GROUP_PREFIX));
@@ -205,7 +210,7 @@ static bool is_left_run(const struct step_host *host, int dir, const char *name)
 
 	if (!is_run(name) || is_at_work(host, name))
 		return false;
-	child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	child = open_child(dir, name);
 	is = child >= 0 && has_others_cgroups(host, child);
 	if (child >= 0)
 		close(child);
@@ -258,7 +263,7 @@ static bool remove_left_run(const struct step_host *host, int dir, const char *n
 static int remove_used(const struct step_host *host, int above, const char *name, const char *object,
 		       struct isolat_error *err)
 {
-	int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int dir = open_child(above, name);
 	bool theirs;
 
 	if (dir >= 0 && !strcmp(object, OWN))
@@ -394,7 +399,7 @@ static char *text_for(const char *file, const char *to)
 /* Whether it has CPUs or nodes set: taking the controller away would take them, and the kernel does not ask. */
 static bool uses_cpusets(const struct step_host *host, int dir, const char *name)
 {
-	int child = strcmp(name, OWN) ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	int child = strcmp(name, OWN) ? open_child(dir, name) : -1;
 	bool uses = child >= 0 && (has_text(child, "cpuset.cpus") || has_text(child, "cpuset.mems"));
 
 	if (child >= 0)
@@ -427,7 +432,7 @@ static struct step_pins *pins_before(const struct step_host *host, int dir, cons
 /* Whether another isolat run has handed the controller on, and takes that back: what a run left may be in its way. */
 static bool another_takes_back(const struct step_host *host, int dir)
 {
-	int own = openat(dir, OWN, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int own = open_child(dir, OWN);
 	bool takes = own >= 0 && has_text(own, SUBTREE) && !any_cgroup(host, own, is_left_run, NULL);
 
 	if (own >= 0)

@@ -302,6 +302,16 @@ static void test_file_used_by_others(void **state)
 	kernel.error = EBUSY;
 	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
 	assert_int_equal(err.code, ISOLAT_FAILED);
+	/* So does a run at work, whatever its command has made in its cgroup; not one that is over. */
+	tree_put_folder("cgroup/isolat/run@77/theirs");
+	tree_put("proc/77/cgroup", "0::/isolat/run@77/theirs\n");
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_FAILED);
+	tree_put("proc/77/cgroup", "0::/system.slice\n"); /* another process has its number */
+	kernel.error = EBUSY;
+	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
+	assert_int_equal(err.code, ISOLAT_DRIFT);
 	kernel.error = EPERM;
 	assert_int_equal(write_to(&step_cgroup_file, "cgroup.subtree_control", ""), -1);
 	assert_int_equal(err.code, ISOLAT_FAILED);

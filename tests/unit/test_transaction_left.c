@@ -420,6 +420,88 @@ static void it_is_followed_to_where_it_was_put_first(void **state)
 	expect('b', "4 6");
 }
 
+/* ---- What goes with an object that stays ---- */
+
+/* "hub" hands on to "box", and "box/on" further down: while that does, the hub cannot take it back. The box stays. */
+static const char *const wired_names[] = { "hub", "box", "box/on" };
+static bool wired[3];
+
+static size_t wired_index(const char *object)
+{
+	size_t i = 0;
+
+	while (strcmp(wired_names[i], object))
+		i++;
+	return i;
+}
+
+static int read_wired(void *data, const char *object, char **value, struct isolat_error *e)
+{
+	*value = strdup(wired[wired_index(object)] ? "yes" : "no");
+	return 0;
+}
+
+static int write_wired(void *data, const char *object, const char *from, const char *to, struct isolat_error *e)
+{
+	bool yes = !strcmp(to, "yes");
+
+	if (!yes && !strcmp(object, "box"))
+		return isolat_fail(e, ISOLAT_DRIFT, "write", object, "others are in it");
+	if (!yes && !strcmp(object, "hub") && wired[2])
+		return isolat_fail(e, ISOLAT_FAILED, "write", object, "it is handed on");
+	wired[wired_index(object)] = yes;
+	return 0;
+}
+
+static bool goes_with_box(const char *object, const char *kind, const char *other)
+{
+	return !strcmp(object, "box/on") && !strcmp(other, "box");
+}
+
+static const struct step_kind wire = {
+	.name = "wire",
+	.read = read_wired,
+	.write = write_wired,
+	.goes_with = goes_with_box,
+};
+static const struct step_kind *const wire_kinds[] = { &wire, NULL };
+
+static struct transaction *open_wired(void)
+{
+	struct transaction_config config = config_of(wire_kinds, NULL);
+	struct transaction *t = open_transaction(&config, false, NULL);
+	struct step steps[3];
+
+	memset(wired, 0, sizeof(wired));
+	for (size_t i = 0; i < 3; i++)
+		steps[i] = (struct step){ .kind = &wire, .object = wired_names[i], .to = "yes" };
+	assert_int_equal(transaction_run(t, steps, 3, NULL, &err), 0);
+	assert_int_equal(transaction_commit(t, NULL, &err), 0);
+	left[0] = '\0';
+	return t;
+}
+
+static void it_is_taken_back_before_what_comes_next(void **state)
+{
+	struct transaction *t = open_wired();
+
+	assert_int_equal(transaction_undo(t, NULL, &err), 0);
+	transaction_close(t);
+	assert_string_equal(left, "wire box: write: others are in it (no)\n");
+	assert_true(!wired[0] && wired[1] && !wired[2]);
+}
+
+static void it_is_retired_before_what_comes_next(void **state)
+{
+	struct transaction *t = open_wired();
+
+	assert_int_equal(transaction_run(t, NULL, 0, NULL, &err), 0);
+	assert_int_equal(transaction_commit(t, NULL, &err), 0);
+	transaction_close(t);
+	assert_string_equal(left, "wire box: others are in it (no)\n");
+	assert_true(!wired[0] && wired[1] && !wired[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +525,8 @@ int main(void)
 		cmocka_unit_test_setup(it_is_given_back_first, begin),
 		cmocka_unit_test_setup(it_comes_back_when_that_fails, begin),
 		cmocka_unit_test_setup(it_is_followed_to_where_it_was_put_first, begin),
+		cmocka_unit_test_setup(it_is_taken_back_before_what_comes_next, begin),
+		cmocka_unit_test_setup(it_is_retired_before_what_comes_next, begin),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
