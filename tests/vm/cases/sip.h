@@ -148,6 +148,7 @@ struct ping_pong {
 	int pipes[2][2];
 	int cpus[2];
 	long rounds;
+	long think; /* turns of an empty loop before each wake-up */
 };
 
 static void *ping_pong_side(struct ping_pong *pp, int side)
@@ -158,6 +159,8 @@ static void *ping_pong_side(struct ping_pong *pp, int side)
 	for (long i = 0; i < pp->rounds; i++) {
 		if (side && read(pp->pipes[1][0], &byte, 1) != 1)
 			break;
+		for (volatile long turn = 0; turn < pp->think; turn++)
+			;
 		if (write(pp->pipes[!side][1], &byte, 1) != 1)
 			break;
 		if (!side && read(pp->pipes[0][0], &byte, 1) != 1)
@@ -176,9 +179,9 @@ static void *pong_side(void *arg)
 	return ping_pong_side(arg, 1);
 }
 
-UNUSED static void ping_pong(long rounds)
+UNUSED static void ping_pong_slowly(long rounds, long think)
 {
-	struct ping_pong pp = { .cpus = { 0, 1 }, .rounds = rounds };
+	struct ping_pong pp = { .cpus = { 0, 1 }, .rounds = rounds, .think = think };
 	pthread_t ping, pong;
 
 	if (pipe(pp.pipes[0]) || pipe(pp.pipes[1]))
@@ -189,6 +192,11 @@ UNUSED static void ping_pong(long rounds)
 	pthread_join(pong, NULL);
 	for (int i = 0; i < 4; i++)
 		close(pp.pipes[i / 2][i % 2]);
+}
+
+UNUSED static void ping_pong(long rounds)
+{
+	ping_pong_slowly(rounds, 0);
 }
 
 UNUSED static void ping_pong_2000(void)
