@@ -267,9 +267,9 @@ int journal_replace(struct journal *j, json_t *record, json_t *about, struct iso
 	return replace(j, record, about, false, err);
 }
 
-int journal_amend(struct journal *j, json_t *record, struct isolat_error *err)
+int journal_keep(struct journal *j, json_t *record, struct isolat_error *err)
 {
-	return replace(j, record, j->about, j->undoing, err);
+	return replace(j, record, j->about, json_array_size(record), err);
 }
 
 void journal_undo_begins(struct journal *j)

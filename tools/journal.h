@@ -26,7 +26,7 @@ struct journal {
 	json_t *about;	     /* NULL: none */
 	json_t *record, *tail;
 	size_t n_set;	  /* of the tail: all before it are read back, or need not be */
-	bool undoing;	  /* an undo of the record had begun */
+	bool undoing;	  /* an undo of the record had begun, or the record is what one could not take back */
 	off_t record_end; /* where the tail begins: behind the note of an undo, too */
 	off_t end;	  /* of the last whole line */
 	bool torn;	  /* there is something behind that */
@@ -63,8 +63,8 @@ int journal_cut(struct journal *j, struct isolat_error *err);
  */
 int journal_replace(struct journal *j, json_t *record, json_t *about, struct isolat_error *err);
 
-/* The same for what is no new beginning: what it is about stays, and so does the note of an undo. */
-int journal_amend(struct journal *j, json_t *record, struct isolat_error *err);
+/* The same for what could not be taken back: what it is about stays, and behind it is the note of an undo. */
+int journal_keep(struct journal *j, json_t *record, struct isolat_error *err);
 
 /*
  * Notes, behind a record that has entries, that from now on the host is less than it says: until the record is

@@ -34,7 +34,7 @@
 
 /* What to say of a host that transaction_is_half_made(). */
 #define TRANSACTION_HALF_MADE \
-	"half made by an isolat that was killed: isolat undo takes that back, or the next isolat apply"
+	"half made by an isolat that was killed, or failed: isolat undo takes that back, or the next isolat apply"
 
 struct transaction_config {
 	const char *folder;		      /* NULL: TRANSACTION_FOLDER; made, mode 0755, if it is not there */
@@ -70,8 +70,9 @@ int transaction_open(const struct transaction_config *config, bool read_only, st
 void transaction_close(struct transaction *t);
 
 /*
- * Whether a dead process has left the host half made: a tail (only a reader finds one, for others it was taken back),
- * or an undo that had begun and was not ended. The next undo ends it, and so does the next commit.
+ * Whether the host was left half made: a tail (only a reader finds one, for others it was taken back), an undo that had
+ * begun and was not ended, or what could not be taken back. The next undo that takes back all ends it, and so does the
+ * next commit.
  */
 bool transaction_is_half_made(const struct transaction *t);
 

@@ -379,7 +379,7 @@ static int keep_steps(const struct back *b, struct isolat_error *err)
 			rc = keep_step(b->t, record, json_array_get(b->items, i), b->fate[i].now, err);
 	}
 	if (!rc)
-		rc = journal_amend(j, record, err);
+		rc = journal_keep(j, record, err);
 	json_decref(record);
 	return rc;
 }
@@ -424,7 +424,7 @@ static int keep_entries(const struct back *b, struct isolat_error *err)
 			rc = keep_entry(record, json_array_get(b->items, i), b->fate[i].now, err);
 	}
 	if (!rc)
-		rc = journal_replace(j, record, json_array_size(record) ? j->about : NULL, err);
+		rc = json_array_size(record) ? journal_keep(j, record, err) : journal_replace(j, record, NULL, err);
 	json_decref(record);
 	return rc;
 }

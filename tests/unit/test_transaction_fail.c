@@ -278,7 +278,9 @@ static void a_step_that_cannot_be_taken_back_is_on_record(void **state)
 	assert_string_equal(left, "plain p0: write the object: Input/output error (as ever)\n");
 	assert_string_equal(store_value("p0"), "x");
 	assert_string_equal(store_record(false), "p0:as ever>x=x");
+	assert_true(store_is_half_made());
 	assert_int_equal(undo(), 0);
+	assert_false(store_is_half_made());
 	store_assert(&original);
 }
 
@@ -291,6 +293,9 @@ static void a_change_that_cannot_be_taken_back_keeps_its_first_value(void **stat
 	assert_int_equal(apply("mb0=35 p0=y p1=z"), -1);
 	assert_string_equal(err.object, "p1");
 	assert_string_equal(store_record(false), "p0:as ever>x=x mb0:100>35=40");
+	assert_true(store_is_half_made());
+	assert_int_equal(apply("p0=x mb0=65"), 0);
+	assert_false(store_is_half_made());
 	assert_int_equal(undo(), 0);
 	store_assert(&original);
 }

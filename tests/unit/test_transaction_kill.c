@@ -191,17 +191,6 @@ static void is_killed_while_it_recovers(void **state)
 	assert_true(n > 200);
 }
 
-static bool reader_sees_half_made(void)
-{
-	struct transaction *t = store_open(true, NULL);
-	bool half_made;
-
-	assert_non_null(t);
-	half_made = transaction_is_half_made(t);
-	transaction_close(t);
-	return half_made;
-}
-
 /* A host that is neither as before nor as it was to be; and no more when that was taken back, or brought to its end. */
 static void see_each(const struct sweep *s)
 {
@@ -216,9 +205,9 @@ static void see_each(const struct sweep *s)
 		bool seen;
 
 		prepare(s, &before);
-		assert_false(reader_sees_half_made());
+		assert_false(store_is_half_made());
 		killed = store_killed(k, s->act, (void *)s->act_on);
-		seen = reader_sees_half_made();
+		seen = store_is_half_made();
 		n_seen += seen;
 		assert_true(seen || !memcmp(store, &before, sizeof(before)) || !memcmp(store, &after, sizeof(after)));
 		assert_false(seen && !killed);
@@ -226,7 +215,7 @@ static void see_each(const struct sweep *s)
 			assert_int_equal(undo(NULL), 0);
 		else
 			recover();
-		assert_false(reader_sees_half_made());
+		assert_false(store_is_half_made());
 	}
 	print_message("%s: seen at %u points\n", s->name, n_seen);
 	assert_true(n_seen > 15);
@@ -267,29 +256,30 @@ static void half_undone_stays_seen(void **state)
 
 	prepare(&sweeps[2], &before);
 	undo_half(&before);
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	recover();
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	control->fail_object = "c/mask"; /* an apply that fails, and is taken back */
 	assert_int_not_equal(apply((void *)second), 0);
 	control->fail_object = NULL;
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	control->writes = 0; /* one that cannot be taken back either */
 	control->fail_writes = ~0ull << 4;
 	assert_int_not_equal(apply((void *)second), 0);
 	control->fail_writes = 0;
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	recover();
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	assert_int_equal(apply((void *)first), 0);
-	assert_false(reader_sees_half_made());
+	assert_false(store_is_half_made());
 	store_assert(&before);
 	undo_half(&before);
-	control->fail_object = "p0"; /* stays on record: that is another matter */
+	control->fail_object = "p0"; /* stays on record */
 	assert_int_not_equal(undo(NULL), 0);
 	control->fail_object = NULL;
-	assert_false(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	assert_int_equal(recover(), 1);
+	assert_true(store_is_half_made());
 	assert_int_equal(undo(NULL), 0);
 	assert_false(has_journal());
 }
@@ -330,7 +320,7 @@ static void full_disk_keeps_the_note(void **state)
 	control->fail_journal = 0;
 	control->fail_object = NULL;
 	assert_memory_not_equal(store, &before, sizeof(before));
-	assert_true(reader_sees_half_made());
+	assert_true(store_is_half_made());
 	assert_int_equal(undo(NULL), 0);
 	store_assert(&original);
 	assert_false(has_journal());

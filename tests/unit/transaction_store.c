@@ -382,6 +382,17 @@ struct transaction *store_open(bool read_only, bool *recovered)
 	return open_transaction(&config, read_only, recovered);
 }
 
+bool store_is_half_made(void)
+{
+	struct transaction *t = store_open(true, NULL);
+	bool half_made;
+
+	assert_non_null(t);
+	half_made = transaction_is_half_made(t);
+	transaction_close(t);
+	return half_made;
+}
+
 int store_run(struct transaction *t, const char *text, size_t *written)
 {
 	struct step steps[32];

@@ -74,6 +74,9 @@ struct step store_step(const char *name, const char *to);
 int store_make_all(void **state);
 struct transaction_config store_config(void);
 struct transaction *store_open(bool read_only, bool *recovered);
+
+/* transaction_is_half_made(), as a reader sees it. */
+bool store_is_half_made(void);
 /* transaction_run() of "OBJECT=VALUE ...". */
 int store_run(struct transaction *t, const char *text, size_t *written);
 /* What is on record, "OBJECT:BEFORE>TO=SET ...", by who only reads or (which recovers) does not. */
