@@ -270,8 +270,6 @@ int rdt_engine_read_cpus(struct rdt_engine *e, const char *group, char **list, s
 {
 	e->gone = false;
 	*list = NULL;
-	if (check_is_control("read CPUs", group, err))
-		return -1;
 	return check_readable("read CPUs", group, err) ? -1 : e->ops->read_cpus(e, group, list, err);
 }
 

@@ -184,7 +184,8 @@ int rdt_engine_write_schemata(struct rdt_engine *e, const char *group, const cha
 /*
  * The group's CPUs, as the kernel prints lists: "0-3,8", "" for none. The caller frees. A CPU is in one group: who
  * writes a list takes CPUs from others, and gives what is no longer in the list to the default group. The default
- * group's list cannot be written (ISOLAT_USAGE).
+ * group's list cannot be written (ISOLAT_USAGE), and monitor groups' can only be read: some of their group's, which
+ * they lose as that does, and do not get back with it.
  */
 int rdt_engine_read_cpus(struct rdt_engine *e, const char *group, char **list, struct isolat_error *err);
 int rdt_engine_write_cpus(struct rdt_engine *e, const char *group, const char *list, struct isolat_error *err);

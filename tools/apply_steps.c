@@ -281,6 +281,23 @@ static bool has_cpus(const struct apply_steps *steps)
 	return false;
 }
 
+/* The default group's monitor groups: the kernel takes a CPU from these, too, and would not give it back. */
+static int see_monitors_cpus(const struct apply_steps *steps, struct step_host *host, struct isolat_error *err)
+{
+	char **names, group[RDT_GROUP_PATH];
+	size_t n;
+	int rc = 0;
+
+	if (rdt_engine_list_monitors(host->engine, "", &names, &n, err))
+		return -1;
+	for (size_t i = 0; !rc && i < n; i++) {
+		rdt_group_name(group, "", names[i]);
+		rc = see_group_cpus(group, steps, host, err);
+	}
+	rdt_engine_free_list(names, n);
+	return rc;
+}
+
 int apply_steps_see_foreign_cpus(const struct apply_steps *steps, struct step_host *host, struct isolat_error *err)
 {
 	char **names;
@@ -294,7 +311,7 @@ int apply_steps_see_foreign_cpus(const struct apply_steps *steps, struct step_ho
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = see_group_cpus(names[i], steps, host, err);
 	rdt_engine_free_list(names, n);
-	return rc;
+	return rc || see_monitors_cpus(steps, host, err) ? -1 : 0;
 }
 
 static int add_thread(const char *group, const struct vm_thread *thread, struct apply_steps *steps,

@@ -645,6 +645,17 @@ if [ "$machine" = intel-2s ]; then
 		'apply isolat-timer-agent: CPUs* [0-9,-]*, which it is to have, \(is\|are\) in the RDT group rt, which is not isolat' \
 		)$([ "$(wc -l <"$scratch/err")" = 1 ] || cat "$scratch/err")$(listing | diff "$scratch/with-rt" - | head -n 5)"
 	rmdir $resctrl/rt
+	mkdir $resctrl/mon_groups/watch
+	echo 0-30 >$resctrl/mon_groups/watch/cpus_list
+	listing >"$scratch/with-watch"
+	run apply --profile "$scratch/profile.agent" --no-cpusets
+	verdict "or in another's monitor group" "$(says 1 'in the RDT group mon_groups/watch, which is not isolat'
+		)$(listing | diff "$scratch/with-watch" - | head -n 5)"
+	echo >$resctrl/mon_groups/watch/cpus_list
+	run apply --profile "$scratch/profile.agent" --no-cpusets
+	verdict 'but not where that has none' "$(says 0 '^applied')"
+	run undo
+	rmdir $resctrl/mon_groups/watch
 
 	# Another's ways on socket 1, where no VM runs: the default group keeps all that it has there.
 	mkdir $resctrl/rt
