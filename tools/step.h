@@ -37,6 +37,8 @@ struct step_kind {
 	 * thread in a group. It then has to come back into the group, should the removal be taken back. NULL: never.
 	 */
 	bool (*falls_with)(const char *value, const char *kind, const char *other);
+	/* And what value it has when all such objects that isolat has made are removed. */
+	const char *falls_to;
 	/*
 	 * Whether an object that has @value keeps the object that @kind and @other name from being removed: a process
 	 * in a cgroup. It is then first given back what it was, also where a step has something new for it. NULL:

@@ -434,6 +434,7 @@ const struct step_kind step_task = {
 	.read = read_task,
 	.write = write_task,
 	.falls_with = falls_with_group,
+	.falls_to = "",
 	.made = can_have_moved,
 	.reads_late = true, /* a group's list for all that were moved there */
 };

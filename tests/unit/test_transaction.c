@@ -128,6 +128,18 @@ static void going_back_to_the_first_value_ends_the_entry(void **state)
 	assert_string_equal(store_record(true), "mb1:50>60=60");
 }
 
+/* It was nowhere else before, and b alone knows of it when a is gone. */
+static void born_in_our_group_comes_home_without_it(void **state)
+{
+	apply("a=present b=present 1@1=a");
+	store_force("2@1", "a");
+	apply("a=present b=present 1@1=a 2@1=b");
+	apply("b=present 1@1=b 2@1=b");
+	undo();
+	assert_string_equal(left, "");
+	assert_original();
+}
+
 static void value_before_is_that_before_the_first_change(void **state)
 {
 	apply("p0=x");
@@ -505,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup(what_became_so_is_no_longer_ours, begin),
 		cmocka_unit_test_setup(what_is_so_in_our_group_is_ours, begin),
 		cmocka_unit_test_setup(going_back_to_the_first_value_ends_the_entry, begin),
+		cmocka_unit_test_setup(born_in_our_group_comes_home_without_it, begin),
 		cmocka_unit_test_setup(value_before_is_that_before_the_first_change, begin),
 		cmocka_unit_test_setup(gone_object_is_left_out, begin),
 		cmocka_unit_test_setup(rest_is_retired_first, begin),

@@ -331,6 +331,7 @@ const struct step_kind store_thread = {
 	.read = read_object,
 	.write = write_object,
 	.falls_with = falls_with_group,
+	.falls_to = "",
 	.reads_late = true,
 };
 const struct step_kind store_plain = { .name = "plain", .read = read_object, .write = write_object };
