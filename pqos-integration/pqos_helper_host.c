@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rdt_resctrl_text.h"
+
 #define LAST_CMD_STATUS LIBPQOS_ROOT "/info/last_cmd_status"
 
 /* ---- Errors ---- */
@@ -48,17 +50,19 @@ static const char *word(int rc)
 	return rc >= 0 && rc < (int)(sizeof(words) / sizeof(words[0])) ? words[rc] : "unknown error";
 }
 
-/* libpqos does not look at it. It is about the last command of anybody, but a good one makes it "ok" again. */
+/*
+ * libpqos does not look at it. It is about the last command of anybody, but a good one makes it "ok" again. Not every
+ * command clears it before it adds its own: that is last.
+ */
 static void read_last_cmd_status(char text[160])
 {
+	char lines[1024];
 	int fd = open(LAST_CMD_STATUS, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, 159);
+	ssize_t n = fd < 0 ? 0 : read(fd, lines, sizeof(lines));
 
 	if (fd >= 0)
 		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (!strcmp(text, "ok"))
+	if (!rdt_text_status(lines, n > 0 ? (size_t)n : 0, RDT_TEXT_LAST_LINE, text, 160))
 		*text = '\0';
 }
 

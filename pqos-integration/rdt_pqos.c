@@ -153,6 +153,7 @@ static void free_pqos(struct rdt_pqos *p)
 		close(p->users);
 	if (p->lock >= 0)
 		close(p->lock);
+	free(p->program);
 	free(p->root);
 	free(p->proc);
 	free(p->run);
@@ -308,24 +309,51 @@ static int check_domains(const struct rdt_caps *caps, const json_t *opened, stru
 	return isolat_hint(err, "use the engine resctrl");
 }
 
-static int start_libpqos(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, const struct rdt_caps *caps,
-			 struct isolat_error *err)
+/* A helper in place of the one there is, if any: that stays where this fails. */
+static int start_helper(struct rdt_pqos *p, json_t **opened, struct isolat_error *err)
 {
 	const int keep[] = { p->lock, p->users };
+	struct pqos_client *client;
+	bool gone;
+
+	if (pqos_client_start(p->program, p->answer_ms, keep, 2, &client, err))
+		return -1;
+	if (pqos_client_ask(client,
+			    json_pack("{ss, ss, ss, ss}", "op", "start libpqos", "interface", p->msr ? "msr" : "os",
+				      "root", p->root, "unit", rdt_mb_unit_name(p->unit)),
+			    opened, &gone, err)) {
+		/* What 4.5 does on AMD without QoS. */
+		if (p->msr && pqos_client_has_aborted(client))
+			err->code = ISOLAT_UNSUPPORTED;
+		pqos_client_end(client);
+		return -1;
+	}
+	pqos_client_end(p->client);
+	p->client = client;
+	return 0;
+}
+
+int pqos_start_again(struct rdt_pqos *p, struct isolat_error *err)
+{
+	json_t *opened;
+
+	if (!p->client || p->started_again || !pqos_client_has_ended(p->client))
+		return 0;
+	p->started_again = true;
+	if (start_helper(p, &opened, err))
+		return -1;
+	json_decref(opened);
+	return 0;
+}
+
+static int start_libpqos(struct rdt_pqos *p, const struct rdt_caps *caps, struct isolat_error *err)
+{
 	json_t *opened;
 	int rc;
 
-	if (pqos_client_start(helper->program, helper->answer_ms, keep, 2, &p->client, err))
+	p->unit = caps->mb.unit;
+	if (start_helper(p, &opened, err))
 		return -1;
-	if (pqos_ask(p,
-		     json_pack("{ss, ss, ss, ss}", "op", "start libpqos", "interface", p->msr ? "msr" : "os", "root",
-			       p->root, "unit", rdt_mb_unit_name(caps->mb.unit)),
-		     NULL, &opened, err)) {
-		/* What 4.5 does on AMD without QoS. */
-		if (p->msr && pqos_client_has_aborted(p->client))
-			err->code = ISOLAT_UNSUPPORTED;
-		return -1;
-	}
 	p->classes = (unsigned int)json_integer_value(json_object_get(opened, "classes"));
 	if (p->classes > PQOS_MAX_CLASSES)
 		p->classes = PQOS_MAX_CLASSES;
@@ -366,8 +394,7 @@ static int check_host(struct rdt_pqos *p, struct isolat_error *err)
 }
 
 /* From here to its end under the lock; what it made is taken away if it fails. */
-static int open_host(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, const struct rdt_caps *caps,
-		     struct isolat_error *err)
+static int open_host(struct rdt_pqos *p, const struct rdt_caps *caps, struct isolat_error *err)
 {
 	struct isolat_error ignored;
 
@@ -377,7 +404,7 @@ static int open_host(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, c
 	if (check_record(p, err))
 		return -1;
 	flock(p->users, LOCK_SH | LOCK_NB); /* under the lock nobody has it exclusively */
-	if (!claim(p, caps, err) && !start_libpqos(p, helper, caps, err) && !check_host(p, err)) {
+	if (!claim(p, caps, err) && !start_libpqos(p, caps, err) && !check_host(p, err)) {
 		pqos_unlock(p);
 		return 0;
 	}
@@ -388,7 +415,7 @@ static int open_host(struct rdt_pqos *p, const struct rdt_pqos_helper *helper, c
 	return -1;
 }
 
-static struct rdt_pqos *new_pqos(bool msr, const struct rdt_engine_config *config)
+static struct rdt_pqos *new_pqos(bool msr, const struct rdt_engine_config *config, const struct rdt_pqos_helper *helper)
 {
 	struct rdt_pqos *p = calloc(1, sizeof(*p));
 
@@ -398,10 +425,12 @@ static struct rdt_pqos *new_pqos(bool msr, const struct rdt_engine_config *confi
 	p->msr = msr;
 	p->lock_ms = config->lock_ms;
 	p->lock = p->users = -1;
+	p->answer_ms = helper->answer_ms;
+	p->program = strdup(helper->program);
 	p->root = strdup(config->root ? config->root : DEFAULT_ROOT);
 	p->proc = config->proc ? strdup(config->proc) : NULL;
 	p->run = strdup(config->run ? config->run : DEFAULT_RUN);
-	if (p->root && p->run && (p->proc || !config->proc))
+	if (p->program && p->root && p->run && (p->proc || !config->proc))
 		return p;
 	free_pqos(p);
 	return NULL;
@@ -410,11 +439,11 @@ static struct rdt_pqos *new_pqos(bool msr, const struct rdt_engine_config *confi
 static int open_engine(bool msr, const struct rdt_engine_config *config, const struct rdt_pqos_helper *helper,
 		       const struct rdt_caps *caps, struct rdt_engine **e, struct isolat_error *err)
 {
-	struct rdt_pqos *p = new_pqos(msr, config);
+	struct rdt_pqos *p = new_pqos(msr, config, helper);
 
 	if (!p)
 		return isolat_fail(err, ISOLAT_FAILED, "open engine", NULL, "out of memory");
-	if (check_mount(p, caps, err) || open_host(p, helper, caps, err)) {
+	if (check_mount(p, caps, err) || open_host(p, caps, err)) {
 		free_pqos(p);
 		return -1;
 	}

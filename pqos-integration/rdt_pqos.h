@@ -48,11 +48,15 @@ struct rdt_pqos {
 	struct rdt_engine engine;
 	bool msr;
 	char *root, *proc, *run; /* proc may be NULL, as in the configuration */
+	char *program;		 /* the helper's */
+	unsigned int answer_ms;
+	enum rdt_mb_unit unit; /* of MB */
 	unsigned int lock_ms;
 	int lock;  /* flocked by lock() */
 	int users; /* flocked, shared, as long as the engine is open */
 	bool locked;
 	struct pqos_client *client;
+	bool started_again;	   /* the helper that died was not the last, but this one is */
 	struct pqos_record record; /* as it was at opening, or when the lock was taken last */
 	unsigned int classes;	   /* that can be used, with COS0 */
 };
@@ -67,6 +71,12 @@ const char *pqos_group_word(const char *group);
  * whether the thread is gone.
  */
 int pqos_ask(struct rdt_pqos *p, json_t *request, const char *group, json_t **result, struct isolat_error *err);
+
+/*
+ * Starts another helper where the one there was has died: what isolat had done by then is to be taken back. Once only,
+ * for it may be what it is asked that it dies of.
+ */
+int pqos_start_again(struct rdt_pqos *p, struct isolat_error *err);
 
 /* The numbers in @result's list @key, as they are; the caller frees. */
 int pqos_take_numbers(const json_t *result, const char *key, unsigned int **numbers, size_t *n,

@@ -193,6 +193,11 @@ bool pqos_client_has_aborted(const struct pqos_client *c)
 	return c->ended && WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGABRT;
 }
 
+bool pqos_client_has_ended(const struct pqos_client *c)
+{
+	return c->ended;
+}
+
 static int say_how_it_ended(struct pqos_client *c, const char *what, struct isolat_error *err)
 {
 	char text[LAST_WORDS], how[64];

@@ -41,7 +41,8 @@ int pqos_client_start(const char *program, unsigned int answer_ms, const int *ke
  */
 int pqos_client_ask(struct pqos_client *client, json_t *request, json_t **result, bool *gone, struct isolat_error *err);
 
-/* Whether it has ended by abort(). */
+/* Whether it has died, or was ended since it did not answer as it should; and whether by abort(). */
+bool pqos_client_has_ended(const struct pqos_client *client);
 bool pqos_client_has_aborted(const struct pqos_client *client);
 
 /* Ends it: by closing its socket, or by killing it where that is not enough. Also of NULL. */

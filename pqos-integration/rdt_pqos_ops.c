@@ -21,6 +21,10 @@ int pqos_ask(struct rdt_pqos *p, json_t *request, const char *group, json_t **re
 	json_t *answer;
 
 	p->engine.gone = false;
+	if (pqos_start_again(p, err)) {
+		json_decref(request);
+		return -1;
+	}
 	if (pqos_client_ask(p->client, request, &answer, &p->engine.gone, err)) {
 		/* Who reads it knows groups, not classes. */
 		if (group && (!*err->object || !strncmp(err->object, "COS", strlen("COS"))))

@@ -182,6 +182,27 @@ apply_fails() # ERRNO CODES OPERATION N: each Nth of apply's operations that loo
 	verdict "apply, each ${4}th $3: $1" "$([ -n "${i:-}" ] || echo none)$why"
 }
 
+# libpqos works in a process of its own: that it dies at a write, or that a write of it fails, is a step that failed.
+by_libpqos()
+{
+	local i n what why='' tried=0 # every fourth write, but for the eighth: that one has to fail, it is how libpqos looks for MBps
+	n=$(ops)
+	apply --engine pqos
+	n=$(($(ops) - n))
+	run undo
+	for ((i = 2; i <= n && ${#why} == 0; i += 4)); do
+		for what in "kill $i before" "kill $i after" "fault $i EINVAL"; do
+			"$sim/sim-ctl" "${what%% *}" "${what#* }"
+			apply --engine pqos
+			why+=$(says 1 .)$(as_before)
+			[ "$(wc -l <"$scratch/err")" = 1 ] || why+=$(cat "$scratch/err")
+			[ -z "$why" ] || why="$what: $why" && tried=$((tried + 1))
+		done
+	done
+	[ $tried -ge 24 ] || why+=" $tried of $n writes tried"
+	verdict "libpqos killed at, and failing at, each 4th of its $n writes ($tried)" "$why"
+}
+
 # A default group that somebody has changed, as each verb tells of it.
 told_alike()
 {
@@ -216,5 +237,6 @@ unmounted_half_made
 mounted_otherwise
 doubtful
 undo_fails
+by_libpqos
 apply_fails ESRCH '0 1' '^write .*/tasks$' 4 # it lives all the same: at worst it has no figures of its own
 apply_fails ENOSPC 5 '^mkdir /[^/]*$' 1

@@ -176,10 +176,31 @@ static void test_helper_dies(void **state)
 	assert_int_equal(e->ops->find_task(e, 5, group, &err), -1);
 	assert_error(ISOLAT_FAILED, "isolat-pqos",
 		     "the helper process of libpqos was ended by signal 11 (Segmentation fault)", false);
+	/* Another is started, which does as well; no third. */
+	assert_int_equal(e->ops->find_task(e, 5, group, &err), -1);
+	assert_error(ISOLAT_FAILED, "isolat-pqos",
+		     "the helper process of libpqos was ended by signal 11 (Segmentation fault)", false);
 	assert_int_equal(e->ops->make(e, "isolat-a", &err), -1);
+	assert_error(ISOLAT_FAILED, "isolat-pqos", "the helper process of libpqos has ended before", false);
 	assert_string_equal(groups(), "");
 	close_engine();
 	assert_string_equal(folders(), "info");
+}
+
+static void test_goes_on_with_another_helper(void **state)
+{
+	char group[RDT_GROUP_PATH];
+
+	open_engine("pqos-os");
+	make("isolat-a");
+	put("die", "");
+	assert_int_equal(e->ops->find_task(e, 5, group, &err), -1);
+	assert_int_equal(unlink(path_to("die")), 0);
+	assert_int_equal(e->ops->remove(e, "isolat-a", &err), 0);
+	assert_string_equal(groups(), "");
+	make("isolat-b");
+	assert_string_equal(groups(), "isolat-b");
+	close_engine();
 }
 
 /* ---- What there is ---- */
@@ -381,6 +402,7 @@ int main(void)
 		TEST(test_find_task),
 		TEST(test_monitors),
 		TEST(test_helper_dies),
+		TEST(test_goes_on_with_another_helper),
 		TEST(test_caps),
 		TEST(test_msr),
 		TEST(test_msr_foreign),
