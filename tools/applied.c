@@ -172,6 +172,12 @@ static int read_engine_name(const struct applied *a, char name[ENGINE_NAME], str
 	return 0;
 }
 
+static int no_engine_name(int why, struct isolat_error *err)
+{
+	isolat_fail(err, ISOLAT_FAILED, "write", ENGINE_PATH, "%s", strerror(why));
+	return why == ENOSPC || why == EDQUOT ? isolat_hint(err, "make room on that file system") : -1;
+}
+
 static int write_engine_name(const struct applied *a, const char *name, struct isolat_error *err)
 {
 	char line[ENGINE_NAME + 1], now[ENGINE_NAME];
@@ -181,7 +187,7 @@ static int write_engine_name(const struct applied *a, const char *name, struct i
 		return 0;
 	fd = isolat_own_replace(a->folder.fd, ENGINE_FILE, line, (size_t)length, 0644);
 	if (fd < 0)
-		return isolat_fail(err, ISOLAT_FAILED, "write", ENGINE_PATH, "%s", strerror(-fd));
+		return no_engine_name(-fd, err);
 	close(fd);
 	return 0;
 }

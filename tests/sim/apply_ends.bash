@@ -165,21 +165,40 @@ undo_fails() # every write of undo, once
 	verdict "each of undo's $back writes failed, and the next undo mends it" "$why"
 }
 
-apply_fails() # ERRNO CODES OPERATION N: each Nth of apply's operations that look so, once
+apply_fails() # ERRNO CODES OPERATION: each of apply's operations that look so, once
 {
 	local i why='' first
 	first=$(ops)
 	apply
 	"$sim/sim-ctl" log >"$scratch/log"
 	run undo
-	for i in $(awk -v first="$first" -v what="$3" '$1 > first && $2 " " $3 ~ what { print $1 - first }' "$scratch/log" | awk "NR % $4 == 0"); do
+	for i in $(awk -v first="$first" -v what="$3" '$1 > first && $2 " " $3 ~ what { print $1 - first }' "$scratch/log"); do
 		"$sim/sim-ctl" fault "$i $1"
 		apply
 		case " $2 " in *" $code "*) ;; *) why+="$1 at $i: exit code $code; " ;; esac
 		[ "$code" != 0 ] || run undo
 		why+=$(as_before)
 	done
-	verdict "apply, each ${4}th $3: $1" "$([ -n "${i:-}" ] || echo none)$why"
+	verdict "apply, each $3: $1" "$([ -n "${i:-}" ] || echo none)$why"
+}
+
+# CPUs that are offline by the time of undo, and the agent's among them: one, and a whole L3.
+offline_at_undo()
+{
+	local cpu why='' first
+	for cpu in agent 16-31; do
+		run apply --profile "$scratch/profile.agent" --no-cpusets
+		[ $cpu != agent ] || cpu=$(cat $resctrl/isolat-timer-agent/cpus_list)
+		"$sim/sim-ctl" offline "$cpu"
+		run verify
+		why+=$(says 4 .)
+		run undo
+		why+=$(says 0 '^undone')
+		"$sim/sim-ctl" online "$cpu"
+		why+=$(as_before)
+		[ -z "$why" ] || why="CPUs $cpu: $why"
+	done
+	verdict 'undo, while CPUs are offline' "$why"
 }
 
 # libpqos works in a process of its own: that it dies at a write, or that a write of it fails, is a step that failed.
@@ -238,5 +257,6 @@ mounted_otherwise
 doubtful
 undo_fails
 by_libpqos
-apply_fails ESRCH '0 1' '^write .*/tasks$' 4 # it lives all the same: at worst it has no figures of its own
-apply_fails ENOSPC 5 '^mkdir /[^/]*$' 1
+offline_at_undo
+apply_fails ESRCH '0 1' '^write .*/tasks$' # it lives all the same: at worst it has no figures of its own
+apply_fails ENOSPC 5 '^mkdir /[^/]*$'

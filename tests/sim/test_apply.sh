@@ -133,6 +133,11 @@ listing >"$scratch/applied"
 cp "$scratch/out" "$scratch/applied.out"
 cmp -s "$scratch/before" "$scratch/applied" && why+='the listing is the same as before; '
 [ "$writes" -ge $((${#vms[@]} + 4)) ] || why+="$writes writes only; "
+# A thread that comes into a monitor group goes by way of the control group: one step, of two writes.
+steps=$(grep -oE '^applied .* [0-9]+ writes$' "$scratch/out" | grep -oE '[0-9]+ writes$')
+by_way=$(cat $resctrl/isolat-*/mon_groups/isolat-*/tasks 2>/dev/null | wc -l)
+[ "$machine" = few-closids ] || # there some fail, and are done without
+	[ "$writes" = $((${steps% *} + by_way)) ] || why+="$writes writes for $steps and $by_way threads; "
 verdict 'apply' "$why"
 run verify
 verdict 'verify' "$(says 0 'as applied')"
@@ -210,7 +215,7 @@ count=0
 spared=0
 case $machine in
 intel-2s) errnos='EINVAL ENOSPC EBUSY ENOMEM' ;;
-cdp) errnos='EPERM EEXIST' ;; # for who may not, and where somebody else was faster
+cdp) errnos='EPERM EEXIST ENOENT ENODEV' ;; # for who may not, and where somebody else was faster
 *) errnos=EINVAL ;;
 esac
 for errno in $errnos; do
@@ -234,22 +239,33 @@ done
 [ "$spared" = $spared_then ] || why+="$spared times it did without a monitor group, not $spared_then; "
 verdict "each of $writes writes failed with ${errnos// /, } ($count)" "$why"
 
-kill_each() # VERB WRITES: isolat VERB is killed before and after each of its writes, and then isolat undo mends it
+eventually_as_before()
+{
+	local try
+	for ((try = 0; try < 200; try++)); do
+		[ -n "$(as_before)" ] || return
+		sleep 0.05
+	done
+	as_before
+}
+
+kill_each() # VERB WRITES: isolat VERB is killed before and after each of its writes, and then isolat undo mends it (of run: its guard)
 {
 	local when i left count=0
 	why=
 	for when in before after; do
 		for ((i = 1; i <= $2; i++)); do
-			[ "$1" = apply ] || apply
+			[ "$1" != undo ] || apply
 			"$sim/sim-ctl" kill "$i $when"
 			case $1 in
 			apply) apply ;;
 			undo) run undo ;;
+			run) run run --profile "$scratch/profile" --class latency -- true ;;
 			esac
 			[ "$code" = 137 ] || why+="write $i, $when: exit code $code; "
-			run undo
-			[ "$code" = 0 ] || why+="undo after write $i, $when: $(cat "$scratch/err"); "
-			left=$(as_before)
+			[ "$1" = run ] || run undo
+			[ "$1" = run ] || [ "$code" = 0 ] || why+="undo after write $i, $when: $(cat "$scratch/err"); "
+			left=$(eventually_as_before)
 			[ -z "$left" ] || why+="write $i, $when: $left; "
 			count=$((count + 1))
 			[ -z "$why" ] || return
@@ -266,6 +282,12 @@ run undo
 back=$(($(ops) - n))
 kill_each undo "$back"
 verdict "undo killed before and after each of $back writes ($kills)" "$why"
+
+n=$(ops)
+run run --profile "$scratch/profile" --class latency -- true
+n=$(($(ops) - n))
+kill_each run "$n"
+verdict "run killed before and after each of $n writes ($kills)" "$([ "$n" -gt 4 ] || echo "$n writes only")$why"
 
 # A killed apply is mended by the next one, too.
 "$sim/sim-ctl" kill "$((writes / 2)) after"
@@ -441,15 +463,6 @@ verdict 'and all of it undone' "$(says 0 '^undone')$(as_before)"
 
 # ---- Side by side ----
 
-eventually_as_before()
-{
-	for ((i = 0; i < 200; i++)); do
-		[ -n "$(as_before)" ] || return
-		sleep 0.05
-	done
-	as_before
-}
-
 isolat_run() # COMMAND...: under the exclusive class
 {
 	"$isolat" run --profile "$scratch/profile" --class latency -- "$@" 2>>"$scratch/runs"
@@ -622,11 +635,16 @@ if [ "$machine" = intel-2s ]; then
 	run apply --profile "$scratch/profile.cdp" --no-cpusets
 	verdict 'mounted without what the profile needs' "$(says 3 'cdp')$(as_before)"
 fi
-mount -t tmpfs -o size=8k,mode=755 tmpfs /run/isolat
-head -c 8192 /dev/zero >/run/isolat/filler 2>/dev/null
-apply
-verdict 'the disk is full' "$(says 1 'No space left')$(listing | diff "$scratch/before" - | head -n 5)"
-umount /run/isolat
+for pages in 0 1 2 3; do # none for the engine's name, or for the journal, or so many for it
+	mount -t tmpfs -o size=16k,mode=755 tmpfs /run/isolat
+	[ $pages = 0 ] || echo resctrl >/run/isolat/engine
+	head -c $(((pages ? 4 - pages : 4) * 4096)) /dev/zero >/run/isolat/filler 2>/dev/null
+	apply
+	verdict "the disk is full ($pages)" "$(says 1 'write.*/run/isolat/.*: No space left .*make room on that file system')$(
+		[ "$(wc -l <"$scratch/err")" = 1 ] || cat "$scratch/err")$(listing | diff "$scratch/before" - | head -n 5)$(
+		ls /run/isolat/*.journal* 2>/dev/null)"
+	umount /run/isolat
+done
 
 # ---- What belongs to others, on the way in ----
 

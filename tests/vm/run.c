@@ -38,6 +38,7 @@ struct test {
 	const char *places[MAX_WORDS];
 	const char *absent;
 	size_t n_masks, n_places;
+	unsigned int rdt_asks;
 	bool is_case, is_script, alone, needs_image, hang_fails;
 	const char *qemu_args[MAX_WORDS + 4];
 	unsigned int timer_slots;	       /* an agent of the exitless timer, with so many; 0: none */
@@ -120,6 +121,8 @@ static void parse_option(struct test *t, const char *word)
 		c->rdt = !strcmp(value, "amd") ? MICROVM_RDT_AMD : MICROVM_RDT_INTEL;
 	else if (value_of(word, "rdt-options", &value))
 		c->rdt_options = value;
+	else if (value_of(word, "rdt-asks", &value))
+		t->rdt_asks = atoi(value);
 	else if (value_of(word, "sockets", &value))
 		c->sockets = atoi(value);
 	else if (value_of(word, "threads", &value))
@@ -330,8 +333,11 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 	if (strncmp(line, "rdt-", 4) || t->config.rdt == MICROVM_RDT_NONE)
 		return;
 	state = open_state(t, true, &err);
-	if (!state)
+	if (!state) {
+		outcome->wrong++;
+		printf("# WRONG: %s: %s: %s\n", line, err.what, err.reason);
 		return;
+	}
 	if (sscanf(line, "rdt-is %lu %lu %lx", &domain, &id, &value) == 3 ||
 	    sscanf(line, "rdt-mb %lu %lu %lu", &domain, &id, &value) == 3) {
 		outcome->asked++;
@@ -346,6 +352,9 @@ static void obey(const struct test *t, const char *line, struct outcome *outcome
 			counter->occupancy = bytes;
 			counter->mbm_total = moved;
 		}
+	} else {
+		outcome->wrong++;
+		printf("# WRONG: '%s' is not understood\n", line);
 	}
 	rdt_state_close(state);
 }
@@ -512,6 +521,8 @@ static bool run_test(const char *line, const char *kernel, size_t number)
 		snprintf(why, sizeof(why), "status %d", outcome.status);
 	else if (outcome.wrong)
 		snprintf(why, sizeof(why), "the hardware held other masks: %u of %u", outcome.wrong, outcome.asked);
+	else if (outcome.asked != t.rdt_asks)
+		snprintf(why, sizeof(why), "the hardware was looked at %u times, not %u", outcome.asked, t.rdt_asks);
 	else if (t.absent && !access(t.absent, F_OK))
 		snprintf(why, sizeof(why), "what the VM wrote is on this machine: %s", t.absent);
 	else

@@ -63,12 +63,15 @@ tell_planned() # CLASS GROUP PLAN: GROUP "" is the default group
 
 start_vms() # THREADS...: crowds that stand for VMs, in $vms and $pids
 {
-	local threads
+	local threads vm tasks=()
 	vms=()
 	for threads in "$@"; do
 		([ ! -f $resctrl/tasks ] || echo $BASHPID >$resctrl/tasks; exec "$build/tests/sim/crowd" "$threads" >/dev/null) &
 		vms+=($!)
 	done
 	sleep 1
-	pids=$(IFS='|'; echo "${vms[*]}")
+	for vm in "${vms[@]}"; do
+		tasks+=("/proc/$vm/task/"*)
+	done
+	pids=$(IFS='|'; echo "${tasks[*]##*/}")
 }

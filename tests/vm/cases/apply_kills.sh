@@ -54,6 +54,7 @@ run apply --profile "$scratch/profile"
 check 'apply' 0 $code
 check 'it changes something' no "$(placed | cmp -s "$scratch/before" - && echo yes || echo no)"
 run undo
+declare -A kills=()
 for when in before after; do
 	for ((n = 1; n < 100; n++)); do
 		killed $when apply --profile "$scratch/profile" || break
@@ -61,6 +62,7 @@ for when in before after; do
 		check "apply killed $when its change $n, then undo" "0 " "$? $(placed | diff "$scratch/before" -)"
 	done
 	check "it has ended after $((n - 1)) changes" 0 $code
+	kills[apply $when]=$((n - 1))
 	for ((n = 1; n < 100; n++)); do
 		killed $when undo || break
 		"$isolat" undo >"$scratch/out" 2>&1
@@ -68,7 +70,11 @@ for when in before after; do
 		"$isolat" apply --profile "$scratch/profile" >"$scratch/out" 2>&1 || failed=1
 	done
 	check "undo has ended after $((n - 1)) changes" 0 $code
+	kills[undo $when]=$((n - 1))
 done
+# What kill_at.c counts: files and folders of cgroups that are written or made, and pins.
+check 'each change was met, before and after' "10 10 7 7" \
+	"${kills[apply before]} ${kills[apply after]} ${kills[undo before]} ${kills[undo after]}"
 same 'resctrl is as before' "$scratch/resctrl"
 kill "$vm"
 exit $failed
