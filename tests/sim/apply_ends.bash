@@ -185,7 +185,7 @@ apply_fails() # ERRNO CODES OPERATION: each of apply's operations that look so, 
 # CPUs that are offline by the time of undo, and the agent's among them: one, and a whole L3.
 offline_at_undo()
 {
-	local cpu why='' first
+	local cpu why=''
 	for cpu in agent 16-31; do
 		run apply --profile "$scratch/profile.agent" --no-cpusets
 		[ $cpu != agent ] || cpu=$(cat $resctrl/isolat-timer-agent/cpus_list)

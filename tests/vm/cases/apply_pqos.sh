@@ -73,6 +73,7 @@ over_resctrl()
 	check 'undo' 0 $code
 	same 'it is as before' "$scratch/before"
 	kill_apply 9 pqos-os
+	check 'killed: something was done' no "$(listing | cmp -s "$scratch/before" - && echo yes || echo no)"
 	run undo
 	same "killed, then: $(head -n 1 "$scratch/out")" "$scratch/before"
 }
