@@ -49,6 +49,20 @@ bool transaction_keeps(const struct transaction *t, const json_t *entry, const j
 					  transaction_text(other, "object"));
 }
 
+const char *transaction_home(const struct step_kind *kind, const json_t *record, const char *now)
+{
+	const json_t *owner;
+	size_t i;
+
+	if (!kind->falls_with)
+		return now;
+	json_array_foreach ((json_t *)record, i, owner) {
+		if (kind->falls_with(now, transaction_text(owner, "kind"), transaction_text(owner, "object")))
+			return kind->falls_to;
+	}
+	return now;
+}
+
 size_t transaction_owner(const struct transaction *t, const json_t *item, const json_t *items, size_t n)
 {
 	if (!transaction_kind_of(t, item)->goes_with)

@@ -356,7 +356,8 @@ static int keep_step(const struct transaction *t, json_t *record, const json_t *
 		return 0;
 	if (!now)
 		now = transaction_text(step, "set");
-	first = old ? transaction_origin(t, old, before(step)) : strdup(before(step));
+	first = old ? transaction_origin(t, old, before(step))
+		    : strdup(transaction_home(transaction_kind_of(t, step), record, before(step)));
 	if (!first)
 		return isolat_fail(err, ISOLAT_FAILED, "take back", transaction_text(step, "object"), "out of memory");
 	entry = transaction_entry_new(transaction_text(step, "kind"), transaction_text(step, "object"), first, to,

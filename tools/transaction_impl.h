@@ -53,6 +53,12 @@ void transaction_report(const struct transaction *t, const json_t *item, const c
 void transaction_left(const struct transaction *t, const json_t *item, const char *now);
 void transaction_left_part(const struct transaction *t, const json_t *item, const char *theirs);
 
+/*
+ * What an object that has no entry in @record is to come back to, should it be changed from @now. A thread that was
+ * born in a group of isolat's has never been elsewhere; but that group can be gone when it is to come back. Borrowed.
+ */
+const char *transaction_home(const struct step_kind *kind, const json_t *record, const char *now);
+
 /* As step_kind.part; false also for a kind whose values have no parts. */
 bool transaction_part(const struct transaction *t, const json_t *item, const char *now, char **to, char **theirs);
 

@@ -371,24 +371,6 @@ static int change_and_record(struct run *r, const struct step *step, const char 
 	return rc;
 }
 
-/*
- * What an object that is in no record is to come back to, should it be changed from @now. A thread that was born in a
- * group of isolat's has never been elsewhere; but that group can be gone when it is to come back.
- */
-static const char *home(const struct run *r, const struct step_kind *kind, const char *now)
-{
-	json_t *owner;
-	size_t i;
-
-	if (!kind->falls_with)
-		return now;
-	json_array_foreach (r->base, i, owner) {
-		if (kind->falls_with(now, transaction_text(owner, "kind"), transaction_text(owner, "object")))
-			return kind->falls_to;
-	}
-	return now;
-}
-
 /* @entry is the record's for it, or NULL. */
 static int run_from(struct run *r, const struct step *step, const json_t *entry, const char *now)
 {
@@ -401,7 +383,7 @@ static int run_from(struct run *r, const struct step *step, const json_t *entry,
 	if ((!entry || (!ours && !step->kind->part)) && !strcmp(now, step->to))
 		before = strdup(now);
 	else if (!entry)
-		before = strdup(home(r, step->kind, now));
+		before = strdup(transaction_home(step->kind, r->base, now));
 	else
 		before = transaction_origin(r->t, entry, now);
 	if (!before)

@@ -14,7 +14,7 @@ failed=0
 . "$(dirname -- "${BASH_SOURCE[0]}")/../verdict.bash" || exit 2
 
 if [ -z "${2:-}" ]; then # outside
-	timeout 120 "$sim/sim-run" --machine intel-1s --mounts -- "$BASH" "$0" "$build" intel-1s || failed=1
+	timeout 600 "$sim/sim-run" --machine intel-1s --mounts -- "$BASH" "$0" "$build" intel-1s || failed=1
 	exit $failed
 fi
 of=$2

@@ -300,6 +300,22 @@ static void a_change_that_cannot_be_taken_back_keeps_its_first_value(void **stat
 	store_assert(&original);
 }
 
+/* The same of what was born in a: it is not to look for that when that is gone. */
+static void what_was_born_in_our_group_and_cannot_be_taken_back(void **state)
+{
+	assert_int_equal(apply("a=present b=present 1@1=a"), 0);
+	store_force("2@1", "a");
+	control->writes = 0;
+	control->fail_writes = NTH(2) | NTH(3); /* p0 fails, and then the thread's way back */
+	assert_int_equal(apply("a=present b=present 1@1=a 2@1=b p0=x"), -1);
+	assert_string_equal(store_value("2@1"), "b");
+	control->fail_writes = 0;
+	assert_int_equal(apply("b=present 1@1=b 2@1=b"), 0);
+	assert_int_equal(undo(), 0);
+	assert_string_equal(left, "");
+	store_assert(&original);
+}
+
 /* A retired object is as it was before everything: should coming back fail, its entry still says all. */
 static void a_retired_object_that_does_not_come_back(void **state)
 {
@@ -436,6 +452,7 @@ int main(void)
 		cmocka_unit_test_setup(files_of_a_group_that_stays_are_written, begin),
 		cmocka_unit_test_setup(a_full_disk_and_a_failed_undo, begin),
 		cmocka_unit_test_setup(a_step_that_cannot_be_taken_back_is_on_record, begin),
+		cmocka_unit_test_setup(what_was_born_in_our_group_and_cannot_be_taken_back, begin),
 		cmocka_unit_test_setup(a_change_that_cannot_be_taken_back_keeps_its_first_value, begin),
 		cmocka_unit_test_setup(a_retired_object_that_does_not_come_back, begin),
 		cmocka_unit_test_setup(a_full_disk_and_a_failed_way_back, begin),
