@@ -99,7 +99,7 @@ try() { # NAME MOUNT-OPTIONS
 	# Each operation wakes the simulator, and then the script: on one CPU that is nobody's interrupt (half the time).
 	# shellcheck disable=SC2086 # words
 	OFFLINE="$build/tests/sim/sim-ctl offline" ONLINE="$build/tests/sim/sim-ctl online" \
-		timeout 100 taskset -c 0 "$build/tests/sim/sim-run" --kernel "$kernel" $shape --options "${2:-}" -- \
+		timeout 250 taskset -c 0 "$build/tests/sim/sim-run" --kernel "$kernel" $shape --options "${2:-}" -- \
 		"$sim/conformance.sh" > "$out/$1.sim" 2>&1
 	check "$1: it has run through on the kernel" '## at the end' "$(grep '^## at' "$out/$1.kernel")"
 	left=$(compare "$1")
