@@ -56,7 +56,7 @@ struct rdt_pqos {
 	int users; /* flocked, shared, as long as the engine is open */
 	bool locked;
 	struct pqos_client *client;
-	bool started_again;	   /* the helper that died was not the last, but this one is */
+	bool started_again;	   /* one helper has died, and this is the other */
 	struct pqos_record record; /* as it was at opening, or when the lock was taken last */
 	unsigned int classes;	   /* that can be used, with COS0 */
 };

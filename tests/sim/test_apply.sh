@@ -265,9 +265,13 @@ kill_each() # VERB WRITES: isolat VERB is killed before and after each of its wr
 			run) run run --profile "$scratch/profile" --class latency -- true ;;
 			esac
 			[ "$code" = 137 ] || why+="write $i, $when: exit code $code; "
-			[ "$1" = run ] || run undo
-			[ "$1" = run ] || [ "$code" = 0 ] || why+="undo after write $i, $when: $(cat "$scratch/err"); "
-			left=$(eventually_as_before)
+			if [ "$1" = run ]; then
+				left=$(eventually_as_before)
+			else
+				run undo
+				[ "$code" = 0 ] || why+="undo after write $i, $when: $(cat "$scratch/err"); "
+				left=$(as_before)
+			fi
 			[ -z "$left" ] || why+="write $i, $when: $left; "
 			count=$((count + 1))
 			[ -z "$why" ] || return
